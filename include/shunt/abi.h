@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * abi.h - what the BPF programs and the engine share: map keys and values, and the pins that hold them.
+ *
+ * Everything shunt knows lives in these maps; nothing is kept in files. All types have a fixed width and no
+ * padding, and both sides assert their sizes. A change of any layout raises SHUNT_ABI.
+ *
+ * Byte order: addresses are in network order, as in a packet; all other integers are the host's.
+ *
+ * Pins below the state directory (a directory of mode 0700 on a bpffs), and who removes each:
+ *
+ *	datapath/MAP, datapath/PROGRAM	the loaded programs and their maps; made whole by one rename;
+ *					removed by `shunt gc` once there is no endpoint
+ *	endpoints/HOST/from_ct		the links of one endpoint, HOST being its host end's name; the directory is
+ *	endpoints/HOST/to_ct		also its lock; removed by detach, or by gc for a dead one
+ *	uplinks/IFINDEX			the link of shunt_from_wire on one uplink; removed with the last endpoint, or
+ *					by gc when that uplink is none any more
+ */
+#ifndef SHUNT_ABI_H
+#define SHUNT_ABI_H
+
+#include <linux/types.h>
+
+#define SHUNT_ABI 1
+
+#define SHUNT_ID_MAX 128	/* bytes of an ID; no NUL in the key of an ID that long */
+#define SHUNT_IFNAME_MAX 16	/* IFNAMSIZ */
+#define SHUNT_NETWORK_MAX 16	/* a network's name with its NUL: it is compared by the datapath, whole */
+#define SHUNT_MAX_ENDPOINTS 16384
+
+/* Why a packet was dropped. The order is ABI; shunt_drop_name() in src/counters.c has the words. */
+enum shunt_drop {
+	SHUNT_DROP_SPOOFED,	/* the source is no address of the endpoint */
+	SHUNT_DROP_MALFORMED,	/* truncated, wrong version, source-routed, VLAN-tagged */
+	SHUNT_DROP_PROTOCOL,	/* neither IPv4 nor IPv6 */
+	SHUNT_DROP_MULTICAST,	/* to a multicast, broadcast or link-local address: there is no link to speak of */
+	SHUNT_DROP_ISOLATED,	/* between networks of which one isolates */
+	SHUNT_DROP_INTERNAL,	/* out of, or into, an internal network */
+	SHUNT_DROP_NO_ENDPOINT,	/* to an address of the network that no endpoint has */
+	SHUNT_DROP_NO_ROUTE,	/* the host has no route, or a prohibiting one */
+	SHUNT_DROP_NO_FORWARD,	/* forwarding was switched off on the host end */
+	SHUNT_DROP_TOO_BIG,	/* larger than the way's MTU */
+	SHUNT_DROP_TTL,		/* TTL or hop limit used up */
+	SHUNT_DROP_MAX = 16,	/* room to grow without a new layout */
+};
+
+/* Seen from the container: rx is what it received, tx what it sent and was let out. */
+struct shunt_counters {
+	__u64 rx_packets;
+	__u64 rx_bytes;
+	__u64 tx_packets;
+	__u64 tx_bytes;
+	__u64 dropped[SHUNT_DROP_MAX];
+};
+_Static_assert(sizeof(struct shunt_counters) == 160, "shunt_counters is ABI");
+
+enum shunt_flag {
+	SHUNT_F_ISOLATE = 1 << 0,	/* other networks cannot reach this endpoint, nor it them */
+	SHUNT_F_INTERNAL = 1 << 1,	/* nothing beyond the host can be reached */
+	SHUNT_F_KERNEL = 1 << 2,	/* routing by the host's stack: check the source and pass */
+	SHUNT_F_ETHERNET = 1 << 3,	/* the pair has MAC addresses (veth, netkit l2) */
+	SHUNT_F_ADDRESS4 = 1 << 4,	/* address4 is set */
+	SHUNT_F_ADDRESS6 = 1 << 5,	/* address6 is set */
+};
+
+/*
+ * Map "interfaces", BPF_MAP_TYPE_PERCPU_HASH: host end's ifindex (__u32) -> struct shunt_interface.
+ *
+ * What the datapath knows of one endpoint, and its counters, so that one lookup gives both. The part above
+ * `counters` is the same on every CPU, and never changes while the entry lives.
+ */
+struct shunt_interface {
+	__u32 flags;			/* enum shunt_flag */
+	__u32 mtu;			/* bytes, of the container's end */
+	__be32 address4;
+	__be32 subnet4;			/* of the network; 0 with a netmask of 0xffffffff where it has none */
+	__be32 netmask4;
+	__be32 gateway4;		/* source of ICMP errors; no interface carries it */
+	__u8 address6[16];
+	__u8 subnet6[16];
+	__u8 netmask6[16];
+	__u8 gateway6[16];
+	char network[SHUNT_NETWORK_MAX];	/* NUL-padded */
+	struct shunt_counters counters;
+};
+_Static_assert(sizeof(struct shunt_interface) == 264, "shunt_interface is ABI");
+
+/*
+ * Maps "addresses4" (key __be32) and "addresses6" (key struct shunt_in6), BPF_MAP_TYPE_HASH -> struct shunt_address.
+ *
+ * An address belongs to the endpoint whose entry is here: BPF_NOEXIST decides. ifindex is 0 until the endpoint
+ * is ready to receive; the datapath treats such an entry as absent.
+ */
+struct shunt_in6 {
+	__u8 byte[16];
+};
+
+struct shunt_address {
+	__u32 ifindex;			/* of the host end, or 0 */
+	__u32 flags;			/* enum shunt_flag, as in shunt_interface */
+	__u32 mtu;			/* bytes, of the container's end */
+	__u8 mac[6];			/* of the container's end; zero without SHUNT_F_ETHERNET */
+	__u8 pad[2];
+	char network[SHUNT_NETWORK_MAX];	/* NUL-padded */
+	char owner[SHUNT_IFNAME_MAX];	/* the host end's name: endpoints/OWNER, and what may release it */
+};
+_Static_assert(sizeof(struct shunt_address) == 52, "shunt_address is ABI");
+
+/* Map "registry", BPF_MAP_TYPE_HASH: struct shunt_endpoint_key -> struct shunt_endpoint. Read by the engine only. */
+struct shunt_endpoint_key {
+	char id[SHUNT_ID_MAX];			/* NUL-padded */
+	char interface[SHUNT_IFNAME_MAX];	/* its name in the container, NUL-padded */
+};
+
+enum shunt_state {
+	SHUNT_PENDING = 1,	/* written before the first kernel object is made */
+	SHUNT_READY = 2,	/* written after the last */
+};
+
+enum shunt_driver {
+	SHUNT_DRIVER_NETKIT = 1,
+	SHUNT_DRIVER_VETH = 2,
+};
+
+enum shunt_mode {
+	SHUNT_MODE_L3 = 1,
+	SHUNT_MODE_L2 = 2,
+};
+
+struct shunt_endpoint {
+	__u32 state;			/* enum shunt_state */
+	__u32 driver;			/* enum shunt_driver */
+	__u32 mode;			/* enum shunt_mode */
+	__u32 flags;			/* enum shunt_flag */
+	__u32 ifindex;			/* host end; 0 until it exists */
+	__u32 mtu;			/* bytes */
+	__u64 netns_dev;		/* st_dev and st_ino of the container's /proc/PID/ns/net */
+	__u64 netns_ino;
+	__u64 created;			/* CLOCK_REALTIME, nanoseconds */
+	__be32 address4;		/* claimed, or about to be: released only where the entry names us as owner */
+	__u8 address6[16];
+	__u8 pad[4];
+	char network[SHUNT_NETWORK_MAX];
+	char host[SHUNT_IFNAME_MAX];	/* name of the host end */
+};
+_Static_assert(sizeof(struct shunt_endpoint) == 104, "shunt_endpoint is ABI");
+
+/* Map "meta", BPF_MAP_TYPE_ARRAY of one: what loaded the rest. */
+struct shunt_meta {
+	__u32 abi;			/* SHUNT_ABI */
+	__u32 pad;
+	char version[24];		/* of the program that loaded it */
+};
+_Static_assert(sizeof(struct shunt_meta) == 32, "shunt_meta is ABI");
+
+#endif

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * shunt.h - the engine: endpoints, and the networks that they belong to.
+ *
+ * Adapters (hooks/) and verbs (src/verb-*.c) translate what their caller said into one request and call in here;
+ * the engine knows no caller, prints nothing and keeps nothing outside the kernel.
+ *
+ * Every function returns 0 or more on success and a negative errno on failure, and then `error->text` is one line
+ * that names the thing, the cause and, where there is one, the remedy. `ret` arguments are written on success only.
+ */
+#ifndef SHUNT_H
+#define SHUNT_H
+
+#include <net/if.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "shunt/abi.h"
+
+#define SHUNT_DEFAULT_STATE "/sys/fs/bpf/shunt"
+#define SHUNT_DEFAULT_NETWORK "default"
+#define SHUNT_DEFAULT_INTERFACE "eth0"
+#define SHUNT_ROUTE_PROTOCOL 207
+
+struct shunt_error {
+	char text[512];
+};
+
+/* Writes the line and returns @r, so that a failure is one statement. @error may be NULL. */
+int shunt_fail(struct shunt_error *error, int r, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* An address, or with its length a prefix: family is AF_INET or AF_INET6, 0 for none. */
+struct shunt_prefix {
+	int family;
+	uint8_t bytes[16];	/* network order; the first 4 for AF_INET */
+	uint8_t length;		/* bits: 0..32, 0..128 */
+};
+
+enum shunt_routing {
+	SHUNT_ROUTING_BPF,
+	SHUNT_ROUTING_KERNEL,
+};
+
+#define SHUNT_MAX_UPLINKS 16
+
+/* A network as its file says it, defaults filled in. shunt.network(5) */
+struct shunt_network {
+	char name[SHUNT_NETWORK_MAX];
+	struct shunt_prefix subnet4;	/* family 0 where it has none */
+	struct shunt_prefix subnet6;
+	enum shunt_mode mode;
+	uint32_t mtu;			/* 0: the uplink's */
+	bool uplinks_auto;		/* the interfaces that carry a default route */
+	char uplinks[SHUNT_MAX_UPLINKS][IFNAMSIZ];
+	size_t n_uplinks;
+	enum shunt_routing routing;
+	bool masquerade;
+	bool isolate;
+	bool internal;
+};
+
+#define SHUNT_MAX_ADDRESSES 2
+
+/* What attach is asked for. Only id and a namespace are needed; the rest is NULL, 0 or -1 for the default. */
+struct shunt_request {
+	const char *id;
+	int netns_fd;			/* of the container; the caller's own to close */
+	const char *network;
+	const char *addresses[SHUNT_MAX_ADDRESSES];	/* "10.207.0.9", with or without a length */
+	size_t n_addresses;
+	const char *interface;
+	uint32_t mtu;
+	enum shunt_mode mode;		/* 0: the network's */
+	enum shunt_driver driver;	/* 0: netkit, or veth where the kernel has none */
+};
+
+/* An endpoint as it is now: the registry's record, and what the kernel says to it. */
+enum shunt_status {
+	SHUNT_STATUS_READY,
+	SHUNT_STATUS_PENDING,		/* somebody is at work on it right now */
+	SHUNT_STATUS_STALE,		/* its container, or whoever began it, is gone: gc takes it */
+};
+
+struct shunt_info {
+	char id[SHUNT_ID_MAX + 1];
+	char interface[SHUNT_IFNAME_MAX];	/* peer's name in the container */
+	enum shunt_status status;
+	char stale_reason[128];			/* why, where status is stale */
+	struct shunt_endpoint endpoint;
+	struct shunt_counters counters;		/* summed over the CPUs */
+};
+
+struct shunt_instance;	/* one state directory with its datapath, open */
+
+/*
+ * Opens an instance. With @create it mounts bpffs where there is none, makes the directory and loads the datapath
+ * if it is not there yet; without, -ENOENT says that nothing is loaded.
+ */
+int shunt_open(const char *state, bool create, struct shunt_instance **ret, struct shunt_error *error);
+struct shunt_instance *shunt_close(struct shunt_instance *instance);
+
+/* All or nothing; -EEXIST never for the same ID and interface: the old one is replaced and keeps its address. */
+int shunt_attach(struct shunt_instance *instance, const struct shunt_request *request, struct shunt_info *ret,
+		 struct shunt_error *error);
+
+/* Takes all interfaces of @id back. Returns how many there were; an unknown ID is 0, not an error. */
+int shunt_detach(struct shunt_instance *instance, const char *id, struct shunt_error *error);
+
+/* All endpoints, in the order of ID and interface; *ret is the caller's to free. */
+int shunt_list(struct shunt_instance *instance, struct shunt_info **ret, size_t *ret_n, struct shunt_error *error);
+
+struct shunt_gc_result {
+	unsigned endpoints;	/* that were taken back */
+	unsigned uplinks;	/* attached or detached */
+	bool unloaded;		/* nothing was left, so the datapath went too */
+};
+
+int shunt_gc(struct shunt_instance *instance, struct shunt_gc_result *ret, struct shunt_error *error);
+
+/* Networks: files in the directory SHUNT_NETWORKS (or /etc/shunt/networks), and the built-in default. */
+int shunt_network_load(const char *name, struct shunt_network *ret, struct shunt_error *error);
+/* Names in their order, NULL-terminated; the caller's to free with strv_free(). */
+int shunt_network_names(char ***ret, struct shunt_error *error);
+
+/* Words for what is shown. */
+const char *shunt_drop_name(enum shunt_drop drop);
+const char *shunt_driver_name(enum shunt_driver driver);
+const char *shunt_mode_name(enum shunt_mode mode);
+const char *shunt_status_name(enum shunt_status status);
+
+#endif
