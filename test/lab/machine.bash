@@ -98,7 +98,7 @@ qemu_command() { # KERNEL SHARE CONSOLE APPEND
                 env TMPDIR=/var/tmp setpriv --pdeathsig KILL
                 qemu-system-x86_64 -nodefaults -display none -no-reboot -m "$memory"
                 -kernel "/lab/kernel/$kernel/vmlinuz" -initrd "$(initramfs "$kernel")"
-                -append "console=ttyS0 panic=-1 oops=panic lab.kernel=$kernel $append"
+                -append "console=ttyS0 panic=-1 oops=panic systemd.mask=serial-getty@ttyS0.service lab.kernel=$kernel $append"
                 -drive "$drive,id=root,file=$(root_image)" -device virtio-blk-pci,drive=root
                 -drive "$drive,id=share,file=$share" -device virtio-blk-pci,drive=share
                 -chardev "file,id=console,path=$console" -serial chardev:console
