@@ -145,6 +145,21 @@ struct shunt_endpoint {
 };
 _Static_assert(sizeof(struct shunt_endpoint) == 104, "shunt_endpoint is ABI");
 
+/*
+ * Map "networks", BPF_MAP_TYPE_HASH: name (char[SHUNT_NETWORK_MAX]) -> struct shunt_network_record. Read by the engine
+ * only: the subnets that were compared with the host's routes, so that only a network's first endpoint pays for that.
+ */
+struct shunt_network_record {
+	__be32 subnet4;
+	__u8 subnet6[16];
+	__u8 length4;			/* bits; 0 for no subnet of that family */
+	__u8 length6;
+	__u8 pad[2];
+};
+_Static_assert(sizeof(struct shunt_network_record) == 24, "shunt_network_record is ABI");
+
+#define SHUNT_MAX_NETWORKS 1024
+
 /* Map "meta", BPF_MAP_TYPE_ARRAY of one: what loaded the rest. */
 struct shunt_meta {
 	__u32 abi;			/* SHUNT_ABI */

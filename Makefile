@@ -1,0 +1,68 @@
+# shunt: container networking for people without Kubernetes
+#
+#   make             build/shunt
+#   make check       every test; needs root
+#   make demo        two containers talk, and disappear without a trace; needs root
+#   make install     with DESTDIR, PREFIX and the directories below
+
+PREFIX ?= /usr
+BINDIR ?= $(PREFIX)/bin
+MANDIR ?= $(PREFIX)/share/man
+HOOKSDIR ?= $(PREFIX)/share/containers/oci/hooks.d
+BASHCOMPDIR ?= $(PREFIX)/share/bash-completion/completions
+DESTDIR ?=
+
+CC ?= gcc
+CLANG ?= clang
+BPFTOOL ?= bpftool
+PKGCONF ?= pkgconf
+INSTALL ?= install
+
+B := build
+PACKAGES := libbpf libnl-3.0 libsystemd libcap
+CFLAGS ?= -O2 -g
+CFLAGS += -std=gnu17 -Wall -Wextra -Werror -Wshadow -Wmissing-prototypes -Wno-missing-field-initializers
+CPPFLAGS += -D_GNU_SOURCE -Iinclude -Isrc -Ihooks -I$(B) $(shell $(PKGCONF) --cflags $(PACKAGES))
+LDLIBS += $(shell $(PKGCONF) --libs $(PACKAGES))
+BPF_CFLAGS := -O2 -g -target bpf -mcpu=v3 -Wall -Wextra -Werror -Iinclude -I/usr/include/$(shell $(CC) -dumpmachine)
+
+SOURCES := $(wildcard src/*.c hooks/*.c)
+OBJECTS := $(SOURCES:%.c=$(B)/%.o)
+ENGINE := $(filter-out $(B)/src/main.o,$(OBJECTS))
+UNIT := $(patsubst %.c,$(B)/%,$(wildcard test/unit/*.c))
+PACKET := $(patsubst %.c,$(B)/%,$(wildcard test/bpf/*.c))
+
+.PHONY: all check demo install clean
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+all: $(B)/shunt
+
+$(B)/shunt: $(OBJECTS)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(B)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h) include/shunt/abi.h
+	@mkdir -p $(@D)
+	$(CLANG) $(BPF_CFLAGS) -c -o $@ $<
+
+$(B)/%.skel.h: $(B)/%.bpf.o
+	$(BPFTOOL) gen skeleton $< name $*_bpf >$@
+
+$(B)/src/datapath.o $(PACKET): $(B)/shunt.skel.h
+
+$(B)/test/unit/%: test/unit/%.c $(ENGINE)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -o $@ $< $(ENGINE) $(LDLIBS) -lcmocka
+
+$(B)/test/bpf/%: test/bpf/%.c $(wildcard test/bpf/*.h)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -o $@ $< $(LDLIBS) -lcmocka
+
+clean:
+	rm -rf $(B)
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

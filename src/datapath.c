@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "datapath.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/bpf.h>
+#include <sys/stat.h>
+
+#include "shunt.skel.h"
+#include "version.h"
+
+/* Names of the pins in datapath/. */
+static const char *const object_names[DATAPATH_OBJECTS] = {
+	[MAP_INTERFACES] = "interfaces",
+	[MAP_ADDRESSES4] = "addresses4",
+	[MAP_ADDRESSES6] = "addresses6",
+	[MAP_REGISTRY] = "registry",
+	[MAP_NETWORKS] = "networks",
+	[MAP_META] = "meta",
+	[PROGRAM_FROM_CT] = "shunt_from_ct",
+	[PROGRAM_TO_CT] = "shunt_to_ct",
+	[PROGRAM_FROM_WIRE] = "shunt_from_wire",
+	[PROGRAM_FROM_WIRE_L3] = "shunt_from_wire_l3",
+};
+
+static const char *object_path(const char *state, const char *directory, enum datapath_object object, char *buffer)
+{
+	snprintf(buffer, PATH_MAX, "%s/%s/%s", state, directory, object_names[object]);
+	return buffer;
+}
+
+void datapath_close(struct datapath *datapath)
+{
+	for (size_t i = 0; i < DATAPATH_OBJECTS; i++)
+		if (datapath->fd[i] >= 0)
+			close(datapath->fd[i]);
+}
+
+/* Layouts are compared before any is read: an older program must not touch a newer one's maps. */
+static int check_version(const char *state, int meta_fd, struct shunt_error *error)
+{
+	const uint32_t zero = 0;
+	struct shunt_meta meta;
+
+	if (bpf_map_lookup_elem(meta_fd, &zero, &meta) < 0)
+		return shunt_fail(error, -errno, "%s/datapath/meta: cannot be read: %m", state);
+	if (meta.abi != SHUNT_ABI)
+		return shunt_fail(error, -EPROTO, "%s was loaded by shunt %.24s (layout %u, this is %s with %u); "
+				  "use that version, or detach all and run its 'shunt gc'",
+				  state, meta.version, meta.abi, SHUNT_VERSION, SHUNT_ABI);
+	return 0;
+}
+
+int datapath_open(const char *state, struct datapath *ret, struct shunt_error *error)
+{
+	_cleanup_(datapath_close) struct datapath datapath = DATAPATH_NONE;
+	char path[PATH_MAX];
+	int r;
+
+	datapath.fd[MAP_META] = bpf_obj_get(object_path(state, "datapath", MAP_META, path));
+	if (datapath.fd[MAP_META] < 0)
+		return shunt_fail(error, -errno, errno == ENOENT ? "%s: nothing is attached here" : "%s: %m", path);
+	r = check_version(state, datapath.fd[MAP_META], error);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < DATAPATH_OBJECTS; i++) {
+		if (i == MAP_META)
+			continue;
+		datapath.fd[i] = bpf_obj_get(object_path(state, "datapath", i, path));
+		/* They were renamed into place together, so that one alone was removed by hand. */
+		if (datapath.fd[i] < 0)
+			return shunt_fail(error, errno == ENOENT ? -EUCLEAN : -errno,
+					  "%s: %m; somebody removed it: detach all, then run 'shunt gc'", path);
+	}
+	*ret = datapath;
+	datapath = (struct datapath) DATAPATH_NONE;
+	return 0;
+}
+
+/* The last thing that libbpf said, which for a program that the verifier refused is the reason. */
+static char libbpf_words[256];
+
+static int keep_words(enum libbpf_print_level level, const char *format, va_list arguments)
+{
+	if (level == LIBBPF_WARN) {
+		vsnprintf(libbpf_words, sizeof(libbpf_words), format, arguments);
+		libbpf_words[strcspn(libbpf_words, "\n")] = '\0';
+	}
+	return 0;
+}
+
+static void shunt_bpf_destroyp(struct shunt_bpf **skeleton)
+{
+	shunt_bpf__destroy(*skeleton);
+}
+
+static int skeleton_fd(const struct shunt_bpf *skeleton, enum datapath_object object)
+{
+	const struct bpf_map *map = bpf_object__find_map_by_name(skeleton->obj, object_names[object]);
+	const struct bpf_program *program = bpf_object__find_program_by_name(skeleton->obj, object_names[object]);
+
+	return map ? bpf_map__fd(map) : bpf_program__fd(program);
+}
+
+static void remove_pins(const char *state, const char *directory)
+{
+	char path[PATH_MAX];
+
+	for (size_t i = 0; i < DATAPATH_OBJECTS; i++)
+		unlink(object_path(state, directory, i, path));
+	snprintf(path, sizeof(path), "%s/%s", state, directory);
+	rmdir(path);
+}
+
+int datapath_load(const char *state, struct shunt_error *error)
+{
+	const struct shunt_meta meta = { .abi = SHUNT_ABI, .version = SHUNT_VERSION };
+	_cleanup_(shunt_bpf_destroyp) struct shunt_bpf *skeleton = NULL;
+	const uint32_t zero = 0;
+	char path[PATH_MAX], final[PATH_MAX];
+	int r;
+
+	libbpf_set_print(keep_words);
+	skeleton = shunt_bpf__open_and_load();
+	if (!skeleton)
+		return shunt_fail(error, -errno, "cannot load the BPF programs: %m (%s); 'shunt doctor' says what this "
+				  "kernel lacks", libbpf_words);
+	if (bpf_map_update_elem(skeleton_fd(skeleton, MAP_META), &zero, &meta, BPF_ANY) < 0)
+		return shunt_fail(error, -errno, "cannot write the meta map: %m");
+
+	/* Pinned aside and renamed: datapath/ is whole or not there. What a killed loader left is in our way. */
+	remove_pins(state, "loading");
+	snprintf(path, sizeof(path), "%s/loading", state);
+	if (mkdir(path, 0700) < 0)
+		return shunt_fail(error, -errno, "%s: cannot be made: %m", path);
+	for (size_t i = 0; i < DATAPATH_OBJECTS; i++)
+		if (bpf_obj_pin(skeleton_fd(skeleton, i), object_path(state, "loading", i, path)) < 0) {
+			r = -errno;
+			remove_pins(state, "loading");
+			return shunt_fail(error, r, "%s: cannot be pinned: %s", path, strerror(-r));
+		}
+	snprintf(path, sizeof(path), "%s/loading", state);
+	snprintf(final, sizeof(final), "%s/datapath", state);
+	if (rename(path, final) < 0) {
+		r = -errno;
+		remove_pins(state, "loading");
+		return shunt_fail(error, r, "%s: cannot be renamed: %s", path, strerror(-r));
+	}
+	return 0;
+}
+
+int datapath_unload(const char *state, struct shunt_error *error)
+{
+	char path[PATH_MAX], aside[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/datapath", state);
+	snprintf(aside, sizeof(aside), "%s/loading", state);
+	/* One step for whoever looks; what a kill leaves aside, the next load removes. */
+	if (rename(path, aside) < 0 && errno != ENOENT)
+		return shunt_fail(error, -errno, "%s: cannot be moved aside: %m", path);
+	remove_pins(state, "loading");
+	return 0;
+}
+
+static int attach(int program_fd, uint32_t ifindex, enum bpf_attach_type type, const char *pin,
+		  struct shunt_error *error)
+{
+	_cleanup_close_ int link = bpf_link_create(program_fd, (int)ifindex, type, NULL);
+
+	if (link < 0)
+		return shunt_fail(error, -errno, "cannot attach a program to interface %u: %m%s", ifindex,
+				  errno == EINVAL ? "; this kernel may lack netkit or tcx, see 'shunt doctor'" : "");
+	if (bpf_obj_pin(link, pin) < 0)
+		return shunt_fail(error, -errno, "%s: cannot be pinned: %m", pin);
+	return 0;
+}
+
+int datapath_attach(const struct datapath *datapath, const char *state, const char *host, uint32_t ifindex,
+		    const struct link_driver *driver, struct shunt_error *error)
+{
+	char path[PATH_MAX];
+	int r;
+
+	snprintf(path, sizeof(path), "%s/endpoints/%s/from_ct", state, host);
+	r = attach(datapath->fd[PROGRAM_FROM_CT], ifindex, driver->from_ct, path, error);
+	if (r < 0)
+		return r;
+	snprintf(path, sizeof(path), "%s/endpoints/%s/to_ct", state, host);
+	return attach(datapath->fd[PROGRAM_TO_CT], ifindex, driver->to_ct, path, error);
+}
+
+static int remove_pin(const char *path, struct shunt_error *error)
+{
+	if (unlink(path) < 0 && errno != ENOENT)	/* already gone is what was asked for */
+		return shunt_fail(error, -errno, "%s: cannot be removed: %m", path);
+	return 0;
+}
+
+int datapath_detach(const char *state, const char *host, struct shunt_error *error)
+{
+	char path[PATH_MAX];
+	int r;
+
+	snprintf(path, sizeof(path), "%s/endpoints/%s/from_ct", state, host);
+	r = remove_pin(path, error);
+	if (r < 0)
+		return r;
+	snprintf(path, sizeof(path), "%s/endpoints/%s/to_ct", state, host);
+	return remove_pin(path, error);
+}
+
+static const char *uplink_path(const char *state, uint32_t ifindex, char *buffer)
+{
+	/* By index: bpffs takes no dots in names, and eth0.100 has one. */
+	snprintf(buffer, PATH_MAX, "%s/uplinks/%u", state, ifindex);
+	return buffer;
+}
+
+int datapath_attach_uplink(const struct datapath *datapath, const char *state, const struct link_state *uplink,
+			   struct shunt_error *error)
+{
+	const enum datapath_object program = uplink->ethernet ? PROGRAM_FROM_WIRE : PROGRAM_FROM_WIRE_L3;
+	char path[PATH_MAX];
+	int r;
+
+	uplink_path(state, uplink->ifindex, path);
+	r = datapath_uplink_alive(state, uplink->ifindex);
+	if (r > 0)
+		return 0;
+	if (r == 0 && remove_pin(path, error) < 0)
+		return -EBUSY;
+	r = attach(datapath->fd[program], uplink->ifindex, BPF_TCX_INGRESS, path, error);
+	return r < 0 ? shunt_fail(error, r, "uplink %s: cannot attach shunt_from_wire: %s", uplink->name, strerror(-r)) : 0;
+}
+
+int datapath_uplink_alive(const char *state, uint32_t ifindex)
+{
+	char path[PATH_MAX];
+	_cleanup_close_ int link = bpf_obj_get(uplink_path(state, ifindex, path));
+	struct bpf_link_info info = {};
+	uint32_t size = sizeof(info);
+
+	if (link < 0)
+		return errno == ENOENT ? -ENOENT : -errno;
+	if (bpf_link_get_info_by_fd(link, &info, &size) < 0)
+		return -errno;
+	return info.tcx.ifindex == ifindex;	/* 0 once the device is gone */
+}
+
+int datapath_detach_uplink(const char *state, uint32_t ifindex, struct shunt_error *error)
+{
+	char path[PATH_MAX];
+
+	return remove_pin(uplink_path(state, ifindex, path), error);
+}
+
+int datapath_probe_tcx(void)
+{
+	LIBBPF_OPTS(bpf_prog_query_opts, query);
+
+	/* Only a kernel with tcx knows the attach type; loopback is always interface 1. */
+	if (bpf_prog_query_opts(1, BPF_TCX_INGRESS, &query) == 0)
+		return 1;
+	return errno == EINVAL || errno == EOPNOTSUPP ? 0 : -errno;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * datapath.h - the programs and maps of one instance: loaded once, pinned, and found again.
+ */
+#ifndef SHUNT_DATAPATH_H
+#define SHUNT_DATAPATH_H
+
+#include "link.h"
+#include "shunt/shunt.h"
+
+enum datapath_object {
+	MAP_INTERFACES,
+	MAP_ADDRESSES4,
+	MAP_ADDRESSES6,
+	MAP_REGISTRY,
+	MAP_NETWORKS,
+	MAP_META,
+	PROGRAM_FROM_CT,
+	PROGRAM_TO_CT,
+	PROGRAM_FROM_WIRE,
+	PROGRAM_FROM_WIRE_L3,
+	DATAPATH_OBJECTS,
+};
+
+struct datapath {
+	int fd[DATAPATH_OBJECTS];
+};
+
+#define DATAPATH_NONE { .fd = { [0 ... DATAPATH_OBJECTS - 1] = -EBADF } }
+
+/* Opens the pins of @state. -ENOENT: nothing is loaded; -EPROTO: another version's layout. */
+int datapath_open(const char *state, struct datapath *ret, struct shunt_error *error);
+void datapath_close(struct datapath *datapath);
+
+/* Loads and pins everything; the caller holds the state directory's exclusive lock. */
+int datapath_load(const char *state, struct shunt_error *error);
+
+/* Takes the pins of programs and maps away; the same lock, and nothing may be attached. */
+int datapath_unload(const char *state, struct shunt_error *error);
+
+/* Attaches both programs to a host end and pins the links in endpoints/@host, a directory that exists. */
+int datapath_attach(const struct datapath *datapath, const char *state, const char *host, uint32_t ifindex,
+		    const struct link_driver *driver, struct shunt_error *error);
+
+/* Removes those two pins, and so the links; none is no error. */
+int datapath_detach(const char *state, const char *host, struct shunt_error *error);
+
+/* Attaches the wire program to an uplink and pins it as uplinks/@ifindex; already there is no error. */
+int datapath_attach_uplink(const struct datapath *datapath, const char *state, const struct link_state *uplink,
+			   struct shunt_error *error);
+
+/* Whether the pinned link of an uplink is still attached to a device: 1, 0, or an errno. */
+int datapath_uplink_alive(const char *state, uint32_t ifindex);
+int datapath_detach_uplink(const char *state, uint32_t ifindex, struct shunt_error *error);
+
+/* Whether this kernel has tcx: 1, 0, or an errno. */
+int datapath_probe_tcx(void);
+
+#endif

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "instance.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/magic.h>
+#include <sys/file.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#define BPFFS "/sys/fs/bpf"
+
+struct shunt_instance *shunt_close(struct shunt_instance *instance)
+{
+	if (!instance)
+		return NULL;
+	datapath_close(&instance->datapath);
+	netlink_close(instance->host);
+	if (instance->fd >= 0)
+		close(instance->fd);
+	free(instance->state);
+	free(instance);
+	return NULL;
+}
+
+static bool on_bpffs(const char *path)
+{
+	struct statfs fs;
+
+	return statfs(path, &fs) == 0 && fs.f_type == BPF_FS_MAGIC;
+}
+
+/* Makes sure that the directory that will hold @state is on a bpffs; mounts the usual one where nobody did. */
+static int ensure_bpffs(const char *state, struct shunt_error *error)
+{
+	char parent[PATH_MAX];
+	char *slash;
+
+	if (strlen(state) >= sizeof(parent) || state[0] != '/')
+		return shunt_fail(error, -EINVAL, "--state %s: not an absolute path", state);
+	strcpy(parent, state);
+	slash = strrchr(parent, '/');
+	slash[slash == parent] = '\0';
+	if (on_bpffs(parent))
+		return 0;
+	if (strcmp(parent, BPFFS) != 0)
+		return shunt_fail(error, -ENOTDIR, "--state %s: %s is no directory on a bpffs; mount one with "
+				  "'mount -t bpf bpf DIR'", state, parent);
+	if (mount("bpf", BPFFS, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RELATIME, "mode=0700") < 0)
+		return shunt_fail(error, -errno, BPFFS ": no bpffs is mounted there, and mounting one failed: %m");
+	return 0;
+}
+
+/* Opens the state directory itself: a real directory, root's, for root alone. */
+static int open_state(const char *state, struct shunt_error *error)
+{
+	_cleanup_close_ int fd = open(state, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0)
+		return shunt_fail(error, -errno, errno == ENOENT ? "%s: nothing is attached here" : "%s: %m", state);
+	if (fstat(fd, &st) < 0)
+		return shunt_fail(error, -errno, "%s: %m", state);
+	if (st.st_uid != geteuid() || st.st_mode & (S_IRWXG | S_IRWXO))
+		return shunt_fail(error, -EPERM, "%s: not mine alone (owner %u, mode %04o); remove it, or chown it to root "
+				  "and chmod it 0700", state, st.st_uid, st.st_mode & 07777);
+	return TAKE_FD(fd);
+}
+
+static int make_directories(const char *state, struct shunt_error *error)
+{
+	static const char *const below[] = { "", "/endpoints", "/uplinks" };
+	char path[PATH_MAX];
+
+	for (size_t i = 0; i < ELEMENTSOF(below); i++) {
+		snprintf(path, sizeof(path), "%s%s", state, below[i]);
+		if (mkdir(path, 0700) < 0 && errno != EEXIST)	/* another hook was first */
+			return shunt_fail(error, -errno, "%s: cannot be made: %m", path);
+	}
+	return 0;
+}
+
+static int lock(int fd, int operation)
+{
+	while (flock(fd, operation) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return 0;
+}
+
+/*
+ * Opens the datapath under the shared lock, loading it first where there is none. flock() trades locks in two steps, so
+ * that between load and use somebody may unload: then once more.
+ */
+static int open_datapath(struct shunt_instance *instance, bool create, struct shunt_error *error)
+{
+	for (;;) {
+		int r = lock(instance->fd, LOCK_SH);
+
+		if (r < 0)
+			return shunt_fail(error, r, "%s: cannot be locked: %s", instance->state, strerror(-r));
+		r = datapath_open(instance->state, &instance->datapath, error);
+		if (r != -ENOENT || !create)
+			return r;
+
+		r = lock(instance->fd, LOCK_EX);
+		if (r < 0)
+			return shunt_fail(error, r, "%s: cannot be locked: %s", instance->state, strerror(-r));
+		r = datapath_open(instance->state, &instance->datapath, NULL);
+		if (r == 0)
+			datapath_close(&instance->datapath);	/* another was first */
+		else if (r == -ENOENT)
+			r = datapath_load(instance->state, error);
+		instance->datapath = (struct datapath) DATAPATH_NONE;
+		if (r < 0)
+			return r;
+	}
+}
+
+int shunt_open(const char *state, bool create, struct shunt_instance **ret, struct shunt_error *error)
+{
+	_cleanup_(shunt_closep) struct shunt_instance *instance = malloc(sizeof(*instance));
+	int r;
+
+	if (!instance)
+		return shunt_fail(error, -ENOMEM, "out of memory");
+	*instance = (struct shunt_instance) { .fd = -EBADF, .datapath = DATAPATH_NONE };
+	instance->state = strdup(state);
+	if (!instance->state)
+		return shunt_fail(error, -ENOMEM, "out of memory");
+	while (strlen(instance->state) > 1 && instance->state[strlen(instance->state) - 1] == '/')
+		instance->state[strlen(instance->state) - 1] = '\0';
+	if (create) {
+		r = ensure_bpffs(instance->state, error);
+		if (r >= 0)
+			r = make_directories(instance->state, error);
+		if (r < 0)
+			return r;
+	}
+
+	instance->fd = open_state(instance->state, error);
+	if (instance->fd < 0)
+		return instance->fd;
+	r = open_datapath(instance, create, error);
+	if (r < 0)
+		return r;
+	r = netlink_open(&instance->host, error);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(instance);
+	return 0;
+}
+
+int instance_lock(const struct shunt_instance *instance, const char *directory, struct shunt_error *error)
+{
+	_cleanup_close_ int fd = openat(instance->fd, directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int r;
+
+	if (fd < 0)
+		return shunt_fail(error, -errno, "%s/%s: %m", instance->state, directory);
+	r = lock(fd, LOCK_EX);
+	return r < 0 ? shunt_fail(error, r, "%s/%s: cannot be locked: %s", instance->state, directory, strerror(-r))
+		     : TAKE_FD(fd);
+}
+
+int instance_lock_endpoint(const struct shunt_instance *instance, const char *host, bool wait,
+			   struct shunt_error *error)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "endpoints/%s", host);
+	for (;;) {
+		_cleanup_close_ int fd = -EBADF;
+		struct stat locked, named;
+		int r;
+
+		if (mkdirat(instance->fd, path, 0700) < 0 && errno != EEXIST)
+			return shunt_fail(error, -errno, "%s/%s: cannot be made: %m", instance->state, path);
+		fd = openat(instance->fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (fd < 0 && errno == ENOENT)
+			continue;
+		if (fd < 0)
+			return shunt_fail(error, -errno, "%s/%s: %m", instance->state, path);
+		r = lock(fd, wait ? LOCK_EX : LOCK_EX | LOCK_NB);
+		if (r < 0)
+			return shunt_fail(error, r, "%s/%s: cannot be locked: %s", instance->state, path, strerror(-r));
+
+		/* Whoever held it may have removed the directory: then this locks a thing without a name. */
+		if (fstat(fd, &locked) < 0)
+			return shunt_fail(error, -errno, "%s/%s: %m", instance->state, path);
+		if (fstatat(instance->fd, path, &named, AT_SYMLINK_NOFOLLOW) == 0 && named.st_ino == locked.st_ino)
+			return TAKE_FD(fd);
+	}
+}
+
+int instance_lock_exclusive(const struct shunt_instance *instance)
+{
+	int r = lock(instance->fd, LOCK_EX | LOCK_NB);
+
+	return r == 0 ? 1 : r == -EWOULDBLOCK ? 0 : r;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * instance.h - one state directory, open: its pins, its locks, and a socket to the host's rtnetlink.
+ *
+ * Locks are flock()s on directories of the bpffs, so that the kernel releases them whatever happens to the holder.
+ * They are taken in this order:
+ *
+ *	STATE			shared by every open instance; exclusive to load or unload the datapath
+ *	STATE/endpoints/HOST	one endpoint: exclusive while anything of it is made or unmade
+ *	STATE/uplinks		which uplinks are attached, and which networks were checked
+ */
+#ifndef SHUNT_INSTANCE_H
+#define SHUNT_INSTANCE_H
+
+#include "datapath.h"
+#include "netlink.h"
+#include "registry.h"
+#include "shunt/shunt.h"
+
+struct shunt_instance {
+	char *state;		/* path, no slash at its end */
+	int fd;			/* of that directory, with the shared lock */
+	struct datapath datapath;
+	struct netlink *host;
+};
+
+static inline void shunt_closep(struct shunt_instance **instance)
+{
+	shunt_close(*instance);
+}
+
+/* Opens and locks a directory below STATE, making it if need be. Return: the fd, which is the lock, or an errno */
+int instance_lock(const struct shunt_instance *instance, const char *directory, struct shunt_error *error);
+
+/* Locks the directory of one endpoint, making it. With @wait false, -EWOULDBLOCK where somebody is at work on it. */
+int instance_lock_endpoint(const struct shunt_instance *instance, const char *host, bool wait,
+			   struct shunt_error *error);
+
+/* Trades the shared lock for the exclusive one if nobody else has the instance open: 1 or 0, or an errno. */
+int instance_lock_exclusive(const struct shunt_instance *instance);
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * link.h - the pair of devices, and the drivers that make it.
+ *
+ * Both drivers make the same thing: a host end `nk...` and a container's end, made straight in the container's
+ * namespace under its final name, both down, and nothing can leave the container before links are attached: netkit's
+ * peer begins with policy blackhole, and veth's has no carrier while the host end is down.
+ *
+ * There is no neighbour discovery on either. netkit in mode l3 has no addresses to discover; the Ethernet kinds (veth,
+ * netkit l2) have ARP switched off and one and the same MAC address on both ends. The kernel then uses a device's own
+ * address as its neighbour's (arp_constructor() and ndisc_constructor() for IFF_NOARP), which is right for both.
+ */
+#ifndef SHUNT_LINK_H
+#define SHUNT_LINK_H
+
+#include "netlink.h"
+#include "shunt/shunt.h"
+
+struct link_spec {
+	const char *host;		/* name of the host end */
+	const char *interface;		/* name of the container's end */
+	int netns_fd;			/* where the container's end goes */
+	uint32_t mtu;			/* bytes, both ends */
+	enum shunt_mode mode;
+	uint8_t mac[6];			/* of both ends, where the kind has one */
+};
+
+struct link_driver {
+	enum shunt_driver driver;
+	/* Makes the pair, both ends down. -EEXIST: either name is taken; -EOPNOTSUPP: the kernel has no such kind. */
+	int (*create)(struct netlink *host, const struct link_spec *spec, struct shunt_error *error);
+	/* Where each program is attached on the host end. */
+	enum bpf_attach_type from_ct;
+	enum bpf_attach_type to_ct;
+};
+
+/* NULL for a driver that is none. */
+const struct link_driver *link_driver(enum shunt_driver driver);
+
+struct link_state {
+	uint32_t ifindex;
+	uint32_t mtu;
+	bool up;
+	bool ethernet;			/* ARPHRD_ETHER */
+	char name[IFNAMSIZ];
+	char alias[SHUNT_ID_MAX + 1];	/* cut to what fits */
+};
+
+/* By name, or by index where @name is NULL. Return: 0, -ENODEV, or another errno */
+int link_get(struct netlink *netlink, const char *name, uint32_t ifindex, struct link_state *ret,
+	     struct shunt_error *error);
+
+/* Return: 0 also where there was none. */
+int link_delete(struct netlink *netlink, uint32_t ifindex, struct shunt_error *error);
+
+/* Message makers for a batch; NULL for no memory. */
+struct nl_msg *link_msg_up(uint32_t ifindex);
+/* The host end's alias, forwarding for IPv4 on that device alone, no IPv6 link-local address. */
+struct nl_msg *link_msg_host_setup(uint32_t ifindex, const char *alias);
+/* The container's end: no IPv6 link-local address. */
+struct nl_msg *link_msg_container_setup(uint32_t ifindex);
+struct nl_msg *link_msg_address(uint32_t ifindex, const struct shunt_prefix *address);
+
+/* IPv6 forwarding on one device; rtnetlink cannot set it. */
+int link_forward6(const char *name, struct shunt_error *error);
+
+/* Whether this kernel makes netkit pairs: 1, 0, or an errno. Makes and removes one in a namespace of a child's own. */
+int link_probe_netkit(void);
+
+#endif

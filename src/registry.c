@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "registry.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <linux/bpf.h>
+
+void registry_key(const char *id, const char *interface, struct shunt_endpoint_key *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	memcpy(ret->id, id, strnlen(id, sizeof(ret->id)));
+	memcpy(ret->interface, interface, strnlen(interface, sizeof(ret->interface) - 1));
+}
+
+int registry_get(const struct datapath *datapath, const struct shunt_endpoint_key *key, struct shunt_endpoint *ret)
+{
+	return bpf_map_lookup_elem(datapath->fd[MAP_REGISTRY], key, ret) < 0 ? -errno : 0;
+}
+
+int registry_put(const struct datapath *datapath, const struct shunt_endpoint_key *key,
+		 const struct shunt_endpoint *endpoint)
+{
+	return bpf_map_update_elem(datapath->fd[MAP_REGISTRY], key, endpoint, BPF_ANY) < 0 ? -errno : 0;
+}
+
+static int delete(int fd, const void *key)
+{
+	return bpf_map_delete_elem(fd, key) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+int registry_delete(const struct datapath *datapath, const struct shunt_endpoint_key *key)
+{
+	return delete(datapath->fd[MAP_REGISTRY], key);
+}
+
+int registry_is_empty(const struct datapath *datapath)
+{
+	struct shunt_endpoint_key key;
+
+	if (bpf_map_get_next_key(datapath->fd[MAP_REGISTRY], NULL, &key) == 0)
+		return 0;
+	return errno == ENOENT ? 1 : -errno;
+}
+
+#define BATCH 256	/* entries a call; more than any bucket of the hash will hold */
+
+/* Appends a batch to the list, growing it. */
+static int append(struct registry_entry **list, size_t *n, const char *id, const struct shunt_endpoint_key *keys,
+		  const struct shunt_endpoint *values, uint32_t count)
+{
+	struct registry_entry *larger = reallocarray(*list, *n + count + 1, sizeof(**list));
+
+	if (!larger)
+		return -ENOMEM;
+	*list = larger;
+	for (uint32_t i = 0; i < count; i++) {
+		if (id && strncmp(keys[i].id, id, sizeof(keys[i].id)) != 0)
+			continue;
+		larger[*n].key = keys[i];
+		larger[*n].endpoint = values[i];
+		(*n)++;
+	}
+	return 0;
+}
+
+int registry_list(const struct datapath *datapath, const char *id, struct registry_entry **ret, size_t *ret_n)
+{
+	_cleanup_free_ struct shunt_endpoint_key *keys = calloc(BATCH, sizeof(*keys));
+	_cleanup_free_ struct shunt_endpoint *values = calloc(BATCH, sizeof(*values));
+	_cleanup_free_ struct registry_entry *list = NULL;
+	uint32_t token = 0;
+	bool first = true;
+	size_t n = 0;
+	int r;
+
+	if (!keys || !values)
+		return -ENOMEM;
+	do {
+		uint32_t count = BATCH;
+
+		r = 0;
+		if (bpf_map_lookup_batch(datapath->fd[MAP_REGISTRY], first ? NULL : &token, &token, keys, values,
+					 &count, NULL) < 0)
+			r = -errno;
+		if (r < 0 && r != -ENOENT)
+			return r;
+		if (append(&list, &n, id, keys, values, count) < 0)
+			return -ENOMEM;
+		first = false;
+	} while (r != -ENOENT);	/* which says that this was the last batch */
+
+	*ret = TAKE_PTR(list);
+	*ret_n = n;
+	return 0;
+}
+
+static int address_map(const struct datapath *datapath, const struct shunt_prefix *address)
+{
+	return datapath->fd[address->family == AF_INET ? MAP_ADDRESSES4 : MAP_ADDRESSES6];
+}
+
+int address_owner(const struct datapath *datapath, const struct shunt_prefix *address,
+		  char ret[static SHUNT_IFNAME_MAX])
+{
+	struct shunt_address value;
+
+	if (bpf_map_lookup_elem(address_map(datapath, address), address->bytes, &value) < 0)
+		return -errno;
+	memcpy(ret, value.owner, SHUNT_IFNAME_MAX);
+	return 0;
+}
+
+static bool owns(const struct datapath *datapath, const struct shunt_prefix *address, const char *owner)
+{
+	char holder[SHUNT_IFNAME_MAX];
+
+	return address_owner(datapath, address, holder) == 0 && strncmp(holder, owner, sizeof(holder)) == 0;
+}
+
+int address_claim(const struct datapath *datapath, const struct shunt_prefix *address, const char *owner)
+{
+	struct shunt_address value = {};
+
+	copy_name(value.owner, sizeof(value.owner), owner);
+	if (bpf_map_update_elem(address_map(datapath, address), address->bytes, &value, BPF_NOEXIST) == 0)
+		return 0;
+	if (errno == EEXIST && owns(datapath, address, owner))
+		return 0;
+	return -errno;
+}
+
+int address_publish(const struct datapath *datapath, const struct shunt_prefix *address,
+		    const struct shunt_address *value)
+{
+	return bpf_map_update_elem(address_map(datapath, address), address->bytes, value, BPF_EXIST) < 0 ? -errno : 0;
+}
+
+int address_release(const struct datapath *datapath, const struct shunt_prefix *address, const char *owner)
+{
+	/* No race: only the holder of the owner's lock comes here, and nobody else changes what it owns. */
+	if (!owns(datapath, address, owner))
+		return 0;
+	return delete(address_map(datapath, address), address->bytes);
+}
+
+/* A per-CPU map takes and gives one value a possible CPU, each rounded up to 8 bytes. */
+static struct shunt_interface *per_cpu(int *ret_cpus)
+{
+	_Static_assert(sizeof(struct shunt_interface) % 8 == 0, "a per-CPU value is rounded up to 8 bytes");
+
+	*ret_cpus = libbpf_num_possible_cpus();
+	return *ret_cpus < 0 ? NULL : calloc((size_t)*ret_cpus, sizeof(struct shunt_interface));
+}
+
+int interface_put(const struct datapath *datapath, uint32_t ifindex, const struct shunt_interface *value)
+{
+	int cpus;
+	_cleanup_free_ struct shunt_interface *values = per_cpu(&cpus);
+
+	if (!values)
+		return -ENOMEM;
+	for (int i = 0; i < cpus; i++)
+		values[i] = *value;
+	return bpf_map_update_elem(datapath->fd[MAP_INTERFACES], &ifindex, values, BPF_ANY) < 0 ? -errno : 0;
+}
+
+int interface_delete(const struct datapath *datapath, uint32_t ifindex)
+{
+	return delete(datapath->fd[MAP_INTERFACES], &ifindex);
+}
+
+int interface_counters(const struct datapath *datapath, uint32_t ifindex, struct shunt_counters *ret)
+{
+	int cpus;
+	_cleanup_free_ struct shunt_interface *values = per_cpu(&cpus);
+	struct shunt_counters sum = {};
+
+	if (!values)
+		return -ENOMEM;
+	if (bpf_map_lookup_elem(datapath->fd[MAP_INTERFACES], &ifindex, values) < 0)
+		return -errno;
+	for (int i = 0; i < cpus; i++) {
+		const struct shunt_counters *c = &values[i].counters;
+
+		sum.rx_packets += c->rx_packets;
+		sum.rx_bytes += c->rx_bytes;
+		sum.tx_packets += c->tx_packets;
+		sum.tx_bytes += c->tx_bytes;
+		for (size_t reason = 0; reason < SHUNT_DROP_MAX; reason++)
+			sum.dropped[reason] += c->dropped[reason];
+	}
+	*ret = sum;
+	return 0;
+}
+
+static void network_key(const char *name, char key[static SHUNT_NETWORK_MAX])
+{
+	memset(key, 0, SHUNT_NETWORK_MAX);
+	memcpy(key, name, strnlen(name, SHUNT_NETWORK_MAX - 1));
+}
+
+int network_record_get(const struct datapath *datapath, const char *name, struct shunt_network_record *ret)
+{
+	char key[SHUNT_NETWORK_MAX];
+
+	network_key(name, key);
+	return bpf_map_lookup_elem(datapath->fd[MAP_NETWORKS], key, ret) < 0 ? -errno : 0;
+}
+
+int network_record_put(const struct datapath *datapath, const char *name, const struct shunt_network_record *record)
+{
+	char key[SHUNT_NETWORK_MAX];
+
+	network_key(name, key);
+	return bpf_map_update_elem(datapath->fd[MAP_NETWORKS], key, record, BPF_ANY) < 0 ? -errno : 0;
+}
+
+int network_records_clear(const struct datapath *datapath)
+{
+	char key[SHUNT_NETWORK_MAX];
+
+	while (bpf_map_get_next_key(datapath->fd[MAP_NETWORKS], NULL, key) == 0)
+		if (delete(datapath->fd[MAP_NETWORKS], key) < 0)
+			return -errno;
+	return 0;
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "route.h"
+
+#include <netlink/netlink.h>
+
+#include "address.h"
+
+struct nl_msg *route_msg(const struct shunt_prefix *destination, uint32_t ifindex)
+{
+	const struct rtmsg header = {
+		.rtm_family = (uint8_t)destination->family,
+		.rtm_dst_len = destination->length,
+		.rtm_table = RT_TABLE_MAIN,
+		.rtm_protocol = SHUNT_ROUTE_PROTOCOL,
+		.rtm_scope = destination->family == AF_INET ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE,
+		.rtm_type = RTN_UNICAST,
+	};
+	struct nl_msg *msg = nlmsg_alloc_simple(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL);
+	int r = 0;
+
+	if (!msg)
+		return NULL;
+	r |= nlmsg_append(msg, (void *)&header, sizeof(header), NLMSG_ALIGNTO);
+	if (destination->length > 0)
+		r |= nla_put(msg, RTA_DST, destination->family == AF_INET ? 4 : 16, destination->bytes);
+	r |= nla_put_u32(msg, RTA_OIF, ifindex);
+	if (r == 0)
+		return msg;
+	nlmsg_free(msg);
+	return NULL;
+}
+
+/* One route of a dump, as far as anybody here asks. */
+struct route {
+	struct shunt_prefix destination;
+	uint32_t ifindex;		/* of the first next hop; 0 for none */
+	uint8_t protocol;
+	uint8_t type;
+	const struct nlattr *multipath;
+};
+
+static bool read_route(const struct nlmsghdr *reply, struct route *ret)
+{
+	const struct rtmsg *header = NLMSG_DATA(reply);
+	struct nlattr *attribute[RTA_MAX + 1];
+
+	if (reply->nlmsg_type != RTM_NEWROUTE ||
+	    nlmsg_parse((struct nlmsghdr *)reply, sizeof(*header), attribute, RTA_MAX, NULL) < 0)
+		return false;
+	/* The filter of the dump says so too, but a kernel may ignore it. */
+	if (header->rtm_table != RT_TABLE_MAIN || header->rtm_flags & RTM_F_CLONED)
+		return false;
+
+	*ret = (struct route) {
+		.destination.family = header->rtm_family,
+		.destination.length = header->rtm_dst_len,
+		.protocol = header->rtm_protocol,
+		.type = header->rtm_type,
+		.ifindex = attribute[RTA_OIF] ? nla_get_u32(attribute[RTA_OIF]) : 0,
+		.multipath = attribute[RTA_MULTIPATH],
+	};
+	if (attribute[RTA_DST])
+		nla_memcpy(ret->destination.bytes, attribute[RTA_DST], sizeof(ret->destination.bytes));
+	return true;
+}
+
+static int dump_routes(int family, netlink_reply_t reply, void *arg)
+{
+	_cleanup_(netlink_closep) struct netlink *netlink = NULL;
+	_cleanup_nlmsg_ struct nl_msg *msg = NULL;
+	const struct rtmsg header = { .rtm_family = (uint8_t)family, .rtm_table = RT_TABLE_MAIN };
+	int r;
+
+	r = netlink_open(&netlink, NULL);
+	if (r < 0)
+		return r;
+	msg = nlmsg_alloc_simple(RTM_GETROUTE, NLM_F_DUMP);
+	if (!msg || nlmsg_append(msg, (void *)&header, sizeof(header), NLMSG_ALIGNTO) < 0)
+		return -ENOMEM;
+	r = netlink_call(netlink, msg, reply, arg, NULL);
+	/* A family that the kernel was built or booted without has no routes. */
+	return r == -EAFNOSUPPORT || r == -EOPNOTSUPP || r == -ENOENT ? 0 : r;
+}
+
+struct overlap {
+	const struct shunt_prefix *subnet;
+	char *text;
+	size_t size;
+	bool found;
+};
+
+static int find_overlap(const struct nlmsghdr *reply, void *arg)
+{
+	struct overlap *overlap = arg;
+	char prefix[PREFIX_TEXT_MAX], name[IF_NAMESIZE] = "";
+	struct route route;
+
+	if (overlap->found || !read_route(reply, &route) || route.destination.length == 0 ||
+	    route.protocol == SHUNT_ROUTE_PROTOCOL || !prefix_overlap(overlap->subnet, &route.destination))
+		return 0;
+	prefix_format(&route.destination, prefix);
+	if (route.ifindex && if_indextoname(route.ifindex, name))
+		snprintf(overlap->text, overlap->size, "%s dev %s", prefix, name);
+	else
+		snprintf(overlap->text, overlap->size, "%s", prefix);
+	overlap->found = true;
+	return 0;
+}
+
+int route_overlap(const struct shunt_prefix *subnet, char *ret_text, size_t size)
+{
+	struct overlap overlap = { .subnet = subnet, .text = ret_text, .size = size };
+	int r = dump_routes(subnet->family, find_overlap, &overlap);
+
+	return r < 0 ? r : overlap.found;
+}
+
+struct defaults {
+	uint32_t *ifindex;
+	size_t n, max;
+};
+
+static void add_uplink(struct defaults *defaults, uint32_t ifindex)
+{
+	for (size_t i = 0; i < defaults->n; i++)
+		if (defaults->ifindex[i] == ifindex)
+			return;
+	if (ifindex != 0 && defaults->n < defaults->max)
+		defaults->ifindex[defaults->n++] = ifindex;
+}
+
+static int find_defaults(const struct nlmsghdr *reply, void *arg)
+{
+	struct route route;
+
+	if (!read_route(reply, &route) || route.destination.length != 0 || route.type != RTN_UNICAST ||
+	    route.protocol == SHUNT_ROUTE_PROTOCOL)
+		return 0;
+	add_uplink(arg, route.ifindex);
+	if (route.multipath) {
+		const struct rtnexthop *hop = nla_data(route.multipath);
+		int left = nla_len(route.multipath);
+
+		for (; RTNH_OK(hop, left); left -= NLMSG_ALIGN(hop->rtnh_len), hop = RTNH_NEXT(hop))
+			add_uplink(arg, (uint32_t)hop->rtnh_ifindex);
+	}
+	return 0;
+}
+
+int uplinks_auto(uint32_t *ret_ifindexes, size_t max)
+{
+	struct defaults defaults = { .ifindex = ret_ifindexes, .max = max };
+	int r;
+
+	r = dump_routes(AF_INET, find_defaults, &defaults);
+	if (r >= 0)
+		r = dump_routes(AF_INET6, find_defaults, &defaults);
+	return r < 0 ? r : (int)defaults.n;
+}

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "uplinks.h"
+
+#include <fcntl.h>
+
+#include "names.h"
+#include "route.h"
+
+#define DEFAULT_MTU 1500
+
+struct uplink_set {
+	uint32_t ifindex[SHUNT_MAX_UPLINKS];
+	size_t n;
+};
+
+static bool has(const struct uplink_set *set, uint32_t ifindex)
+{
+	for (size_t i = 0; i < set->n; i++)
+		if (set->ifindex[i] == ifindex)
+			return true;
+	return false;
+}
+
+static void add(struct uplink_set *set, uint32_t ifindex)
+{
+	if (!has(set, ifindex) && set->n < ELEMENTSOF(set->ifindex))
+		set->ifindex[set->n++] = ifindex;
+}
+
+/* Reads the names of the pins. */
+static int attached(struct shunt_instance *instance, struct uplink_set *ret, struct shunt_error *error)
+{
+	int fd = openat(instance->fd, "uplinks", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_closedir_ DIR *directory = NULL;
+
+	if (fd < 0)
+		return shunt_fail(error, -errno, "%s/uplinks: %m", instance->state);
+	directory = fdopendir(fd);
+	if (!directory) {
+		close(fd);
+		return shunt_fail(error, -ENOMEM, "%s/uplinks: out of memory", instance->state);
+	}
+	ret->n = 0;
+	for (struct dirent *entry; (entry = readdir(directory));) {
+		uint64_t ifindex;
+
+		if (number_parse(entry->d_name, 1, INT32_MAX, &ifindex) == 0)
+			add(ret, (uint32_t)ifindex);
+	}
+	return 0;
+}
+
+/* Which interfaces should be attached for a network. */
+static int wanted(const struct shunt_network *network, struct uplink_set *ret, struct shunt_error *error)
+{
+	if (network->internal)
+		return 0;
+	if (network->uplinks_auto) {
+		uint32_t found[SHUNT_MAX_UPLINKS];
+		int n = uplinks_auto(found, ELEMENTSOF(found));
+
+		if (n < 0)
+			return shunt_fail(error, n, "cannot read the default routes: %s", strerror(-n));
+		for (int i = 0; i < n; i++)
+			add(ret, found[i]);
+		return 0;
+	}
+	for (size_t i = 0; i < network->n_uplinks; i++) {
+		unsigned ifindex = if_nametoindex(network->uplinks[i]);
+
+		if (ifindex == 0)
+			return shunt_fail(error, -ENODEV, "network %s: uplink %s does not exist", network->name,
+					  network->uplinks[i]);
+		add(ret, ifindex);
+	}
+	return 0;
+}
+
+/* Attaches one and lowers the MTU to its own. */
+static int ensure(struct shunt_instance *instance, uint32_t ifindex, uint32_t *mtu, struct shunt_error *error)
+{
+	struct link_state uplink;
+	int r = link_get(instance->host, NULL, ifindex, &uplink, error);
+
+	if (r == -ENODEV)
+		return 0;	/* gone since its route was read, or since it was attached: gc removes the pin */
+	if (r >= 0)
+		r = datapath_attach_uplink(&instance->datapath, instance->state, &uplink, error);
+	if (r >= 0 && (*mtu == 0 || uplink.mtu < *mtu))
+		*mtu = uplink.mtu;
+	return r;
+}
+
+int uplinks_ensure(struct shunt_instance *instance, const struct shunt_network *network, uint32_t *ret_mtu,
+		   struct shunt_error *error)
+{
+	struct uplink_set set = {};
+	uint32_t mtu = 0;
+	int r = 0;
+
+	if (network->uplinks_auto && !network->internal)
+		r = attached(instance, &set, error);
+	if (r >= 0 && set.n == 0)
+		r = wanted(network, &set, error);
+	for (size_t i = 0; i < set.n && r >= 0; i++)
+		r = ensure(instance, set.ifindex[i], &mtu, error);
+	if (r < 0)
+		return r;
+	*ret_mtu = mtu > 0 ? mtu : DEFAULT_MTU;
+	return 0;
+}
+
+int uplinks_refresh(struct shunt_instance *instance, const struct shunt_network *networks, size_t n_networks,
+		    struct shunt_error *error)
+{
+	struct uplink_set have, want = {};
+	uint32_t mtu = 0;
+	int changed = 0;
+	int r = attached(instance, &have, error);
+
+	for (size_t i = 0; i < n_networks && r >= 0; i++)
+		r = wanted(&networks[i], &want, error);
+	for (size_t i = 0; i < have.n && r >= 0; i++)
+		if (!has(&want, have.ifindex[i]) ||
+		    datapath_uplink_alive(instance->state, have.ifindex[i]) != 1) {
+			r = datapath_detach_uplink(instance->state, have.ifindex[i], error);
+			changed++;
+			have.ifindex[i] = 0;
+		}
+	for (size_t i = 0; i < want.n && r >= 0; i++)
+		if (!has(&have, want.ifindex[i])) {
+			r = ensure(instance, want.ifindex[i], &mtu, error);
+			changed++;
+		}
+	return r < 0 ? r : changed;
+}
+
+int uplinks_release(struct shunt_instance *instance, struct shunt_error *error)
+{
+	struct uplink_set set;
+	int r = attached(instance, &set, error);
+
+	for (size_t i = 0; i < set.n && r >= 0; i++)
+		r = datapath_detach_uplink(instance->state, set.ifindex[i], error);
+	return r;
+}
