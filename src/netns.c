@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "netns.h"
+
+#include <fcntl.h>
+#include <linux/nsfs.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+
+#include "util.h"
+
+/* Whether @fd is our own network namespace: 1, 0, or a negative errno. */
+static int netns_is_ours(int fd)
+{
+	struct stat ours, theirs;
+
+	if (stat("/proc/self/ns/net", &ours) < 0 || fstat(fd, &theirs) < 0)
+		return -errno;
+	return ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
+}
+
+int netns_open_pid(pid_t pid, struct shunt_error *error)
+{
+	_cleanup_close_ int fd = -1;
+	char path[sizeof("/proc//ns/net") + 11];
+	int r;
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	/* A process that is there but dead already has no namespace any more: ENOENT too. */
+	if (fd < 0 && (errno == ENOENT || errno == ESRCH))
+		return shunt_fail(error, -ESRCH, "process %d is gone", (int)pid);
+	if (fd < 0)
+		return shunt_fail(error, -errno, "%s: %s", path, strerror(errno));
+
+	r = netns_is_ours(fd);
+	if (r < 0)
+		return shunt_fail(error, r, "%s: %s", path, strerror(-r));
+	if (r > 0)
+		return shunt_fail(error, -EXDEV, "process %d is in the host's own network namespace (host networking); give the "
+				  "container one of its own (podman: --network=none)", (int)pid);
+	return TAKE_FD(fd);
+}
+
+int netns_open_path(const char *path, struct shunt_error *error)
+{
+	_cleanup_close_ int fd = -1;
+	int r;
+
+	/* O_NONBLOCK: whatever the path leads to, opening it must not wait. */
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (fd < 0)
+		return shunt_fail(error, -errno, "network namespace %s: %s", path, strerror(errno));
+	if (ioctl(fd, NS_GET_NSTYPE) != CLONE_NEWNET)
+		return shunt_fail(error, -EINVAL, "%s is no network namespace", path);
+
+	r = netns_is_ours(fd);
+	if (r < 0)
+		return shunt_fail(error, r, "%s: %s", path, strerror(-r));
+	if (r > 0)
+		return shunt_fail(error, -EXDEV, "%s is the host's own network namespace; make one with `ip netns add`", path);
+	return TAKE_FD(fd);
+}

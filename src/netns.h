@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * netns.h - a container's network namespace as a descriptor, and nothing else as one.
+ */
+#ifndef SHUNT_NETNS_H
+#define SHUNT_NETNS_H
+
+#include <sys/types.h>
+
+#include "shunt/shunt.h"
+
+/**
+ * netns_open_pid() - The network namespace that a process is in
+ *
+ * Our own is refused: a container with host networking has nothing for us to do.
+ *
+ * Return: a descriptor; -ESRCH if the process is gone; -EXDEV for our own namespace; or another errno
+ */
+int netns_open_pid(pid_t pid, struct shunt_error *error);
+
+/* The same for a file that a network namespace is bound to. -EINVAL for any other file. */
+int netns_open_path(const char *path, struct shunt_error *error);
+
+#endif
