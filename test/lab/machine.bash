@@ -1,5 +1,5 @@
-# Makes and runs the guest. Sourced by lab, in the box. The box's /tmp is private and goes with the box, so what is
-# made there needs no tidying; /lab/cache lives as long as the tree.
+# Makes and runs the guest. Sourced by lab, in the box. What is made in $work lives as long as this run, and in the
+# box's own /tmp, so that it is gone even if nobody lives to remove it; /lab/cache lives as long as the tree.
 
 cache=/lab/cache
 guest=$lab/guest
@@ -26,7 +26,7 @@ cached() { # NAME FUNCTION [WORD...]
 # The tree as it lies on disk: the bind mount leaves out what is mounted in it, and the cache must not eat itself.
 make_root() { # FILE
         unshare --mount bash -c '
-                mkdir /tmp/root && mount --bind / /tmp/root && mount -t tmpfs tmpfs /tmp/root/lab/cache &&
+                mkdir -p /tmp/root && mount --bind / /tmp/root && mount -t tmpfs tmpfs /tmp/root/lab/cache &&
                 truncate -s 8G "$0" &&
                 mke2fs -q -t ext4 -O ^has_journal -E lazy_itable_init=1 -L root -d /tmp/root "$0"' "$1"
 }
@@ -36,7 +36,7 @@ root_image() { cached root make_root "$(stat -c '%i %Y' /var/lib/dpkg/status)"; 
 # Modules that are built into this kernel are no error to ask for, and no file.
 make_initramfs() { # FILE INIT KERNEL
         local dir version
-        dir=$(mktemp -d)
+        dir=$(mktemp -d -p "$work")
         version=$(ls "/lab/kernel/$3/lib/modules")
         mkdir "$dir/bin"
         cp "$2" "$dir/init"
@@ -61,9 +61,11 @@ initramfs() { cached "initramfs-$1" make_initramfs "$guest/initramfs" "$1"; } # 
 # The project as it is now, without its history and without what earlier runs of the lab have left.
 make_share() { # FILE PLAN
         local dir
-        dir=$(mktemp -d)
+        dir=$(mktemp -d -p "$work")
         # tar says 1 when a file changed while it was read: somebody is at work, and that is no reason to fail.
-        tar -C "$project" --exclude=./.git --exclude=./build/lab -cf - . --warning=no-file-changed | tar -C "$dir" -xf -
+        { tar -C "$project" --exclude=./.git --exclude=./build/lab --warning=no-file-changed \
+                --warning=no-file-removed -cf - . || [ $? = 1 ]; } | tar -C "$dir" -xf - ||
+                die "could not copy the project"
         mkdir -p "$dir/.lab"
         cp "$2" "$dir/.lab/plan"
         truncate -s 2G "$1"

@@ -1,0 +1,2 @@
+#!/bin/bash
+echo c >/proc/sysrq-trigger
