@@ -246,18 +246,6 @@ struct nl_msg *link_msg_address(uint32_t ifindex, const struct shunt_prefix *add
 	return finish(msg, r);
 }
 
-int link_forward6(const char *name, struct shunt_error *error)
-{
-	char path[96];
-	_cleanup_close_ int fd = -1;
-
-	snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/forwarding", name);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0 || write(fd, "1", 1) != 1)
-		return shunt_fail(error, -errno, "%s: cannot switch forwarding on: %m", path);
-	return 0;
-}
-
 static int probe_child(void)
 {
 	_cleanup_(netlink_closep) struct netlink *netlink = NULL;

@@ -13,6 +13,8 @@
 #ifndef SHUNT_LINK_H
 #define SHUNT_LINK_H
 
+#include <linux/bpf.h>
+
 #include "netlink.h"
 #include "shunt/shunt.h"
 
@@ -60,9 +62,6 @@ struct nl_msg *link_msg_host_setup(uint32_t ifindex, const char *alias);
 /* The container's end: no IPv6 link-local address. */
 struct nl_msg *link_msg_container_setup(uint32_t ifindex);
 struct nl_msg *link_msg_address(uint32_t ifindex, const struct shunt_prefix *address);
-
-/* IPv6 forwarding on one device; rtnetlink cannot set it. */
-int link_forward6(const char *name, struct shunt_error *error);
 
 /* Whether this kernel makes netkit pairs: 1, 0, or an errno. Makes and removes one in a namespace of a child's own. */
 int link_probe_netkit(void);

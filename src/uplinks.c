@@ -8,11 +8,6 @@
 
 #define DEFAULT_MTU 1500
 
-struct uplink_set {
-	uint32_t ifindex[SHUNT_MAX_UPLINKS];
-	size_t n;
-};
-
 static bool has(const struct uplink_set *set, uint32_t ifindex)
 {
 	for (size_t i = 0; i < set->n; i++)
@@ -91,8 +86,8 @@ static int ensure(struct shunt_instance *instance, uint32_t ifindex, uint32_t *m
 	return r;
 }
 
-int uplinks_ensure(struct shunt_instance *instance, const struct shunt_network *network, uint32_t *ret_mtu,
-		   struct shunt_error *error)
+int uplinks_ensure(struct shunt_instance *instance, const struct shunt_network *network, struct uplink_set *ret,
+		   uint32_t *ret_mtu, struct shunt_error *error)
 {
 	struct uplink_set set = {};
 	uint32_t mtu = 0;
@@ -106,6 +101,7 @@ int uplinks_ensure(struct shunt_instance *instance, const struct shunt_network *
 		r = ensure(instance, set.ifindex[i], &mtu, error);
 	if (r < 0)
 		return r;
+	*ret = set;
 	*ret_mtu = mtu > 0 ? mtu : DEFAULT_MTU;
 	return 0;
 }

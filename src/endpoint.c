@@ -1,0 +1,486 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * endpoint.c - the life of an endpoint, from a request to ready.
+ *
+ * Theory of operation
+ *
+ * An endpoint is one interface in one container, named by the container's ID and the interface's name. It consists of,
+ * in the order in which they are made:
+ *
+ *	1. the directory endpoints/HOST and its lock, HOST being a hash of the endpoint's name
+ *	2. a record in the map "registry", pending
+ *	3. the shared things: the uplinks' links and the network's record, if it is the first to need them
+ *	4. addresses: an entry each in addresses4/addresses6, which lead nowhere yet
+ *	5. a pair of devices, both ends down
+ *	6. what the datapath knows of the host end: an entry in "interfaces"
+ *	7. both programs' links on the pair, pinned in the directory
+ *	8. addresses and routes on both sides, and both ends up
+ *	9. the addresses' entries, which now lead to the host end
+ *	10. the record, ready
+ *
+ * and is taken back in the order: 9 (packets to it stop), 5 (which takes 8 and the attachments of 7 with it; packets from it
+ * stop), 7, 6, 4, 2, 1, and 3 with the last endpoint. An address is free again only after the device that may send from
+ * it is gone, and the record is there for as long as anything else is.
+ *
+ * Invariants
+ *
+ *	I1. Fail closed. The container's end can send nothing before step 8: netkit's peer has policy blackhole and no
+ *	    end is up before both programs are attached; a program drops what comes from a device without an entry.
+ *	I3. Intent first. Whatever exists of an endpoint can be found from its record: the device's name is HOST, its index
+ *	    follows as soon as it is known, and a candidate address is written to the record before it is claimed. Only
+ *	    step 1 comes before the record, and its name says what it is. So a SIGKILL at any instruction leaves something
+ *	    that the next attach of that name, detach or gc takes back.
+ *	I4. Teardown is by ID alone: from the record, which needs nothing of the container.
+ *	I5. One address, one owner: BPF_NOEXIST decides, and the entry names the owner.
+ *
+ * Who may touch it: all of this happens under the lock of endpoints/HOST. A pending record under a free lock therefore
+ * belongs to nobody: its maker was killed. Whoever gets the lock looks at the record again.
+ *
+ * The same name attached again replaces what is there: runtimes run createRuntime twice with no poststop in between. The
+ * old device goes first; its addresses stay claimed, so that the container keeps them.
+ */
+#include "endpoint.h"
+
+#include <fcntl.h>
+#include <linux/nsfs.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "address.h"
+#include "forward.h"
+#include "ipam.h"
+#include "names.h"
+#include "network.h"
+#include "request.h"
+#include "route.h"
+#include "uplinks.h"
+
+/* One attach under way. */
+struct attachment {
+	struct shunt_instance *instance;
+	const struct shunt_request *request;
+	struct shunt_network network;
+	struct shunt_endpoint_key key;
+	struct shunt_endpoint endpoint;
+	struct netlink *container;
+	const struct link_driver *driver;
+	struct uplink_set uplinks;
+	uint32_t peer;		/* the container's end's ifindex, in its namespace */
+	uint8_t mac[6];
+	char interface[SHUNT_IFNAME_MAX];
+};
+
+static const int families[] = { AF_INET, AF_INET6 };
+
+static const struct shunt_prefix *subnet_of(const struct shunt_network *network, int family)
+{
+	return family == AF_INET ? &network->subnet4 : &network->subnet6;
+}
+
+/* A namespace that is not our own, and its identity for the record. */
+static int check_netns(int fd, struct shunt_endpoint *endpoint, struct shunt_error *error)
+{
+	struct stat theirs, ours;
+
+	if (fstat(fd, &theirs) < 0 || stat("/proc/thread-self/ns/net", &ours) < 0)
+		return shunt_fail(error, -errno, "cannot look at a network namespace: %m");
+	if (ioctl(fd, NS_GET_NSTYPE) != CLONE_NEWNET)
+		return shunt_fail(error, -EINVAL, "what was given is no network namespace");
+	if (theirs.st_ino == ours.st_ino && theirs.st_dev == ours.st_dev)
+		return shunt_fail(error, -EINVAL, "the container is in the host's network namespace; start it with one of its own");
+	endpoint->netns_dev = theirs.st_dev;
+	endpoint->netns_ino = theirs.st_ino;
+	return 0;
+}
+
+static uint32_t network_flags(const struct shunt_network *network)
+{
+	return (network->isolate ? SHUNT_F_ISOLATE : 0) | (network->internal ? SHUNT_F_INTERNAL : 0) |
+	       (network->routing == SHUNT_ROUTING_KERNEL ? SHUNT_F_KERNEL : 0);
+}
+
+/* Everything that can be refused before anything is made. */
+static int prepare(struct attachment *a, struct shunt_error *error)
+{
+	const struct shunt_request *request = a->request;
+	struct timespec now;
+	uint64_t hash;
+	int r = request_check(request, &a->network, error);
+
+	if (r >= 0)
+		r = check_netns(request->netns_fd, &a->endpoint, error);
+	if (r < 0)
+		return r;
+	copy_name(a->interface, sizeof(a->interface), request->interface ?: SHUNT_DEFAULT_INTERFACE);
+	registry_key(request->id, a->interface, &a->key);
+	host_name(request->id, a->interface, a->endpoint.host);
+	memcpy(a->endpoint.network, a->network.name, sizeof(a->endpoint.network));
+	clock_gettime(CLOCK_REALTIME, &now);
+	a->endpoint.created = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+	a->endpoint.state = SHUNT_PENDING;
+	a->endpoint.mode = request->mode ?: a->network.mode;
+	a->endpoint.flags = network_flags(&a->network);
+
+	/* Locally administered, and the same for one name in every run. */
+	hash = name_hash(request->id, a->interface);
+	a->mac[0] = 0x02;
+	memcpy(a->mac + 1, &hash, 5);
+
+	if (!ipv6_available())
+		a->network.subnet6.family = 0;
+	if (a->network.subnet4.family == 0 && a->network.subnet6.family == 0)
+		return shunt_fail(error, -EAFNOSUPPORT, "network %s has only an IPv6 subnet, and this host was booted without IPv6",
+				  a->network.name);
+	return 0;
+}
+
+/* Removes a predecessor of the same name but for its addresses, and writes the record that begins our own life. */
+static int begin(struct attachment *a, struct shunt_error *error)
+{
+	struct shunt_endpoint old;
+	int r = registry_get(&a->instance->datapath, &a->key, &old);
+
+	if (r >= 0) {
+		r = endpoint_teardown(a->instance, &a->key, &old, true, error);
+		if (r < 0)
+			return r;
+		for (size_t i = 0; i < ELEMENTSOF(families); i++) {
+			struct shunt_prefix address;
+
+			if (endpoint_address(&old, families[i], &address))
+				endpoint_set_address(&a->endpoint, &address);
+		}
+	} else if (r != -ENOENT) {
+		return shunt_fail(error, r, "cannot read the registry: %s", strerror(-r));
+	}
+	r = registry_put(&a->instance->datapath, &a->key, &a->endpoint);
+	if (r == -E2BIG)
+		return shunt_fail(error, r, "%d endpoints are attached, which is the most that there can be; run 'shunt gc'",
+				  SHUNT_MAX_ENDPOINTS);
+	return r < 0 ? shunt_fail(error, r, "cannot write the registry: %s", strerror(-r)) : 0;
+}
+
+/* Refuses a network whose subnets the host already routes elsewhere; only its first endpoint looks. */
+static int check_subnets(struct attachment *a, struct shunt_error *error)
+{
+	const struct shunt_network *network = &a->network;
+	struct shunt_network_record record = {}, known;
+	char subnet[PREFIX_TEXT_MAX], route[ROUTE_TEXT_MAX];
+
+	memcpy(&record.subnet4, network->subnet4.bytes, sizeof(record.subnet4));
+	memcpy(record.subnet6, network->subnet6.bytes, sizeof(record.subnet6));
+	record.length4 = network->subnet4.family ? network->subnet4.length : 0;
+	record.length6 = network->subnet6.family ? network->subnet6.length : 0;
+	if (network_record_get(&a->instance->datapath, network->name, &known) == 0 &&
+	    memcmp(&record, &known, sizeof(record)) == 0)
+		return 0;
+
+	for (size_t i = 0; i < ELEMENTSOF(families); i++) {
+		int r = 0;
+
+		if (subnet_of(network, families[i])->family)
+			r = route_overlap(subnet_of(network, families[i]), route, sizeof(route));
+		if (r < 0)
+			return shunt_fail(error, r, "cannot read the host's routes: %s", strerror(-r));
+		if (r > 0)
+			return shunt_fail(error, -EEXIST, "network %s: subnet %s overlaps the host's route %s; give the network "
+					  "another in %s/%s.json", network->name,
+					  prefix_format(subnet_of(network, families[i]), subnet), route,
+					  network_directory(), network->name);
+	}
+	if (network_record_put(&a->instance->datapath, network->name, &record) < 0)
+		return shunt_fail(error, -ENOSPC, "cannot record network %s: %d are in use", network->name,
+				  SHUNT_MAX_NETWORKS);
+	return 0;
+}
+
+static int choose_mtu(struct attachment *a, uint32_t uplink_mtu, struct shunt_error *error)
+{
+	a->endpoint.mtu = a->request->mtu ?: a->network.mtu ?: uplink_mtu;
+	if (a->endpoint.mtu < NETWORK_MTU_MIN6 && a->network.subnet6.family)
+		return shunt_fail(error, -ERANGE, "network %s: an MTU of %u is too small for IPv6, which needs %d; ask for a larger "
+				  "one, or take the IPv6 subnet out", a->network.name, a->endpoint.mtu, NETWORK_MTU_MIN6);
+	return 0;
+}
+
+/* Step 3. The lock is held so shortly that nobody waits long for it. */
+static int ensure_shared(struct attachment *a, struct shunt_error *error)
+{
+	_cleanup_close_ int lock = instance_lock(a->instance, "uplinks", error);
+	uint32_t mtu;
+	int r;
+
+	if (lock < 0)
+		return lock;
+	r = check_subnets(a, error);
+	if (r >= 0)
+		r = uplinks_ensure(a->instance, &a->network, &a->uplinks, &mtu, error);
+	return r < 0 ? r : choose_mtu(a, mtu, error);
+}
+
+/* Step 4, one family: the address asked for; else the one that a predecessor had; else any. */
+static int claim(struct attachment *a, int family, struct shunt_error *error)
+{
+	const struct shunt_prefix *subnet = subnet_of(&a->network, family);
+	struct shunt_prefix wanted = {}, before;
+	bool had = endpoint_address(&a->endpoint, family, &before);
+	int r = 0;
+
+	for (size_t i = 0; i < a->request->n_addresses; i++) {
+		struct shunt_prefix address;
+
+		r = network_address(&a->network, a->request->addresses[i], &address, error);
+		if (r < 0)
+			return r;
+		if (address.family == family)
+			wanted = address;
+	}
+	if (had && wanted.family == 0 && subnet->family && prefix_contains(subnet, &before))
+		wanted = before;
+	if (had && (wanted.family == 0 || memcmp(wanted.bytes, before.bytes, sizeof(before.bytes)) != 0)) {
+		r = address_release(&a->instance->datapath, &before, a->endpoint.host);
+		if (r < 0)
+			return shunt_fail(error, r, "cannot release an address: %s", strerror(-r));
+		endpoint_clear_address(&a->endpoint, family);
+	}
+	return subnet->family ? ipam_claim(a->instance, &a->key, &a->endpoint, subnet, &wanted, error) : 0;
+}
+
+static int claim_addresses(struct attachment *a, struct shunt_error *error)
+{
+	for (size_t i = 0; i < ELEMENTSOF(families); i++) {
+		int r = claim(a, families[i], error);
+
+		/* What holds it may be dead: look, and try once more. */
+		if ((r == -ENOSPC || r == -EADDRINUSE) && endpoint_collect(a->instance, NULL) > 0)
+			r = claim(a, families[i], error);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* Makes the pair with one driver, over a host end that a lost registry left behind. */
+static int create_with(struct attachment *a, enum shunt_driver driver, struct shunt_error *error)
+{
+	const struct link_spec spec = {
+		.host = a->endpoint.host,
+		.interface = a->interface,
+		.netns_fd = a->request->netns_fd,
+		.mtu = a->endpoint.mtu,
+		.mode = a->endpoint.mode,
+		.mac = { a->mac[0], a->mac[1], a->mac[2], a->mac[3], a->mac[4], a->mac[5] },
+	};
+	struct link_state link;
+	int r;
+
+	a->driver = link_driver(driver);
+	a->endpoint.driver = driver;
+	r = a->driver->create(a->instance->host, &spec, error);
+	if (r == -EEXIST && endpoint_find_host(a->instance, &a->key, &a->endpoint, &link)) {
+		r = link_delete(a->instance->host, link.ifindex, error);
+		if (r >= 0)
+			r = a->driver->create(a->instance->host, &spec, error);
+	}
+	if (r == -EEXIST)
+		return shunt_fail(error, r, "interface %s exists in the container already; name another with --interface "
+				  "(annotation shunt.interface)", a->interface);
+	return r;
+}
+
+/* Step 5 */
+static int create_pair(struct attachment *a, struct shunt_error *error)
+{
+	struct shunt_error words;
+	struct link_state link;
+	int r = -EOPNOTSUPP;
+
+	if (a->request->driver != SHUNT_DRIVER_VETH)
+		r = create_with(a, SHUNT_DRIVER_NETKIT, &words);
+	if (r == -EOPNOTSUPP && a->request->driver == SHUNT_DRIVER_NETKIT)
+		return shunt_fail(error, r, "this kernel has no netkit (CONFIG_NETKIT, Linux 6.7 or newer); use --driver veth");
+	if (r == -EOPNOTSUPP)
+		r = create_with(a, SHUNT_DRIVER_VETH, &words);
+	if (r == -EEXIST)
+		return shunt_fail(error, r, "%s", words.text);
+	if (r < 0)
+		return shunt_fail(error, r, "cannot create %s with peer %s: %s", a->endpoint.host, a->interface, words.text);
+
+	if (a->endpoint.driver == SHUNT_DRIVER_VETH || a->endpoint.mode == SHUNT_MODE_L2)
+		a->endpoint.flags |= SHUNT_F_ETHERNET;
+	r = link_get(a->instance->host, a->endpoint.host, 0, &link, &words);
+	if (r < 0)
+		return shunt_fail(error, r, "%s: just made, and gone: %s", a->endpoint.host, words.text);
+	a->endpoint.ifindex = link.ifindex;
+	r = registry_put(&a->instance->datapath, &a->key, &a->endpoint);
+	if (r < 0)
+		return shunt_fail(error, r, "cannot write the registry: %s", strerror(-r));
+	r = link_get(a->container, a->interface, 0, &link, &words);
+	if (r < 0)
+		return shunt_fail(error, r, "%s in the container: just made, and gone: %s", a->interface, words.text);
+	a->peer = link.ifindex;
+	return 0;
+}
+
+static void fill_family(struct shunt_interface *interface, const struct shunt_prefix *subnet)
+{
+	struct shunt_prefix gateway;
+	uint8_t mask[16];
+
+	prefix_host(subnet, 1, &gateway);
+	prefix_netmask(subnet->length, mask);
+	if (subnet->family == AF_INET) {
+		memcpy(&interface->subnet4, subnet->bytes, 4);
+		memcpy(&interface->netmask4, mask, 4);
+		memcpy(&interface->gateway4, gateway.bytes, 4);
+	} else {
+		memcpy(interface->subnet6, subnet->bytes, 16);
+		memcpy(interface->netmask6, mask, 16);
+		memcpy(interface->gateway6, gateway.bytes, 16);
+	}
+}
+
+/* Step 6 */
+static int describe_interface(struct attachment *a, struct shunt_error *error)
+{
+	struct shunt_interface interface = { .flags = a->endpoint.flags, .mtu = a->endpoint.mtu };
+	int r;
+
+	/* No subnet: nothing is in it. */
+	memset(&interface.netmask4, 0xff, sizeof(interface.netmask4));
+	memset(interface.netmask6, 0xff, sizeof(interface.netmask6));
+	for (size_t i = 0; i < ELEMENTSOF(families); i++)
+		if (subnet_of(&a->network, families[i])->family)
+			fill_family(&interface, subnet_of(&a->network, families[i]));
+	interface.address4 = a->endpoint.address4;
+	memcpy(interface.address6, a->endpoint.address6, sizeof(interface.address6));
+	memcpy(interface.network, a->endpoint.network, sizeof(interface.network));
+	r = interface_put(&a->instance->datapath, a->endpoint.ifindex, &interface);
+	return r < 0 ? shunt_fail(error, r, "cannot write the interface's entry: %s", strerror(-r)) : 0;
+}
+
+/* Step 8, inside: loopback up, as every container expects; then the interface, its addresses, and the ways out. */
+static int configure_container(struct attachment *a, struct shunt_error *error)
+{
+	struct netlink_batch batch = {};
+
+	netlink_batch_add(&batch, "lo", 0, link_msg_up(1));
+	netlink_batch_add(&batch, a->interface, 0, link_msg_container_setup(a->peer));
+	netlink_batch_add(&batch, a->interface, 0, link_msg_up(a->peer));
+	for (size_t i = 0; i < ELEMENTSOF(families); i++) {
+		struct shunt_prefix way_out = { .family = families[i] }, address;
+
+		if (!endpoint_address(&a->endpoint, families[i], &address))
+			continue;
+		netlink_batch_add(&batch, "address", 0, link_msg_address(a->peer, &address));
+		netlink_batch_add(&batch, "subnet route", EEXIST, route_msg(subnet_of(&a->network, families[i]), a->peer));
+		/* There may be one: the container's first interface keeps it. */
+		netlink_batch_add(&batch, "default route", EEXIST, route_msg(&way_out, a->peer));
+	}
+	return netlink_batch_send(a->container, &batch, error);
+}
+
+/* Step 8, outside */
+static int configure_host(struct attachment *a, struct shunt_error *error)
+{
+	struct netlink_batch batch = {};
+	char alias[SHUNT_ID_MAX + 1] = "";
+	int r;
+
+	memcpy(alias, a->key.id, SHUNT_ID_MAX);
+	netlink_batch_add(&batch, a->endpoint.host, 0, link_msg_host_setup(a->endpoint.ifindex, alias));
+	netlink_batch_add(&batch, a->endpoint.host, 0, link_msg_up(a->endpoint.ifindex));
+	for (size_t i = 0; i < ELEMENTSOF(families); i++) {
+		struct shunt_prefix address;
+
+		if (endpoint_address(&a->endpoint, families[i], &address))
+			netlink_batch_add(&batch, "route to the container", 0, route_msg(&address, a->endpoint.ifindex));
+	}
+	r = netlink_batch_send(a->instance->host, &batch, error);
+	if (r >= 0 && a->endpoint.flags & SHUNT_F_ADDRESS6)
+		r = forward6_enable(a->endpoint.host, a->uplinks.ifindex, a->uplinks.n, error);
+	return r;
+}
+
+/* Step 9: from here on packets reach it. */
+static int publish(struct attachment *a, struct shunt_error *error)
+{
+	struct shunt_address value = {
+		.ifindex = a->endpoint.ifindex, .flags = a->endpoint.flags, .mtu = a->endpoint.mtu,
+	};
+
+	if (a->endpoint.flags & SHUNT_F_ETHERNET)
+		memcpy(value.mac, a->mac, sizeof(value.mac));
+	memcpy(value.network, a->endpoint.network, sizeof(value.network));
+	memcpy(value.owner, a->endpoint.host, sizeof(value.owner));
+	for (size_t i = 0; i < ELEMENTSOF(families); i++) {
+		struct shunt_prefix address;
+		int r = 0;
+
+		if (endpoint_address(&a->endpoint, families[i], &address))
+			r = address_publish(&a->instance->datapath, &address, &value);
+		if (r < 0)
+			return shunt_fail(error, r, "cannot publish an address: %s", strerror(-r));
+	}
+	return 0;
+}
+
+/* Steps 3 to 10; on failure the caller tears down what there is. */
+static int build(struct attachment *a, struct shunt_error *error)
+{
+	int r = ensure_shared(a, error);
+
+	if (r >= 0)
+		r = claim_addresses(a, error);
+	if (r >= 0)
+		r = netlink_open_at(a->request->netns_fd, &a->container, error);
+	if (r >= 0)
+		r = create_pair(a, error);
+	if (r >= 0)
+		r = describe_interface(a, error);
+	if (r >= 0)
+		r = datapath_attach(&a->instance->datapath, a->instance->state, a->endpoint.host, a->endpoint.ifindex,
+				    a->driver, error);
+	if (r >= 0)
+		r = configure_host(a, error);
+	if (r >= 0)
+		r = configure_container(a, error);
+	if (r >= 0)
+		r = publish(a, error);
+	if (r < 0)
+		return r;
+	a->endpoint.state = SHUNT_READY;
+	r = registry_put(&a->instance->datapath, &a->key, &a->endpoint);
+	return r < 0 ? shunt_fail(error, r, "cannot write the registry: %s", strerror(-r)) : 0;
+}
+
+int shunt_attach(struct shunt_instance *instance, const struct shunt_request *request, struct shunt_info *ret,
+		 struct shunt_error *error)
+{
+	struct attachment a = { .instance = instance, .request = request };
+	_cleanup_close_ int lock = -EBADF;
+	int r = prepare(&a, error);
+
+	if (r < 0)
+		return r;
+	lock = instance_lock_endpoint(instance, a.endpoint.host, true, error);
+	if (lock < 0)
+		return lock;
+	r = begin(&a, error);
+	if (r >= 0)
+		r = build(&a, error);
+	netlink_close(a.container);
+	if (r < 0) {
+		/* The cause is what the caller hears; what cannot be taken back now is pending, and gc's. */
+		(void)endpoint_teardown(instance, &a.key, &a.endpoint, false, NULL);
+		(void)endpoint_release_shared(instance, NULL);
+		return r;
+	}
+
+	*ret = (struct shunt_info) { .status = SHUNT_STATUS_READY, .endpoint = a.endpoint };
+	memcpy(ret->id, a.key.id, SHUNT_ID_MAX);
+	memcpy(ret->interface, a.interface, sizeof(ret->interface));
+	return 0;
+}

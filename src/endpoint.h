@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * endpoint.h - what attach, detach, list and gc share of an endpoint's life. The theory is in endpoint.c.
+ */
+#ifndef SHUNT_ENDPOINT_H
+#define SHUNT_ENDPOINT_H
+
+#include "instance.h"
+
+/**
+ * endpoint_teardown() - Takes everything of one endpoint back
+ * @key:	of the endpoint, whose lock the caller holds
+ * @endpoint:	its record
+ * @keep_addresses:	leave its addresses claimed and its record there: attach will replace it
+ *
+ * Needs nothing of the container, which may be gone; what is gone already is skipped.
+ *
+ * Return: 0, or the errno of the first step that failed; the record is still there then, for the next try
+ */
+int endpoint_teardown(struct shunt_instance *instance, const struct shunt_endpoint_key *key,
+		      const struct shunt_endpoint *endpoint, bool keep_addresses, struct shunt_error *error);
+
+/* Where an endpoint's host end is: true and its state, or false where there is none that is ours. */
+bool endpoint_find_host(struct shunt_instance *instance, const struct shunt_endpoint_key *key,
+			const struct shunt_endpoint *endpoint, struct link_state *ret);
+
+/* Whether a ready endpoint has lost its kernel objects; says which in @reason. */
+bool endpoint_is_dead(struct shunt_instance *instance, const struct registry_entry *entry, char *reason, size_t size);
+
+/* With the last endpoint goes what is attached for all: uplinks, and the networks' records. */
+int endpoint_release_shared(struct shunt_instance *instance, struct shunt_error *error);
+
+/* Takes back the endpoints that nobody owns, without waiting for those at work. Returns their number, or an errno. */
+int endpoint_collect(struct shunt_instance *instance, struct shunt_error *error);
+
+#endif

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * teardown.c - everything that ends an endpoint: detach, and what gc finds dead. The order of the steps is argued at the
+ * head of endpoint.c.
+ */
+#include "endpoint.h"
+
+#include <fcntl.h>
+
+#include "ipam.h"
+#include "names.h"
+#include "uplinks.h"
+
+/* An alias is cut by nobody: the kernel takes 255 bytes and an ID has 128. */
+static bool is_ours(const struct link_state *link, const struct shunt_endpoint_key *key,
+		    const struct shunt_endpoint *endpoint)
+{
+	if (link->alias[0])
+		return strncmp(link->alias, key->id, SHUNT_ID_MAX) == 0;
+	/* Made, and killed before its alias: its name is a hash of ours. */
+	return strncmp(link->name, endpoint->host, sizeof(endpoint->host)) == 0;
+}
+
+bool endpoint_find_host(struct shunt_instance *instance, const struct shunt_endpoint_key *key,
+			const struct shunt_endpoint *endpoint, struct link_state *ret)
+{
+	struct link_state link;
+
+	/* By index, since somebody may have renamed it; by name, since the record may be older than the device. */
+	if (endpoint->ifindex != 0 && link_get(instance->host, NULL, endpoint->ifindex, &link, NULL) == 0 &&
+	    is_ours(&link, key, endpoint)) {
+		*ret = link;
+		return true;
+	}
+	if (link_get(instance->host, endpoint->host, 0, &link, NULL) == 0 && is_ours(&link, key, endpoint)) {
+		*ret = link;
+		return true;
+	}
+	return false;
+}
+
+static int release_addresses(struct shunt_instance *instance, const struct shunt_endpoint *endpoint,
+			     struct shunt_error *error)
+{
+	static const int families[] = { AF_INET, AF_INET6 };
+
+	for (size_t i = 0; i < ELEMENTSOF(families); i++) {
+		struct shunt_prefix address;
+		int r;
+
+		if (!endpoint_address(endpoint, families[i], &address))
+			continue;
+		r = address_release(&instance->datapath, &address, endpoint->host);
+		if (r < 0)
+			return shunt_fail(error, r, "cannot release an address: %s", strerror(-r));
+	}
+	return 0;
+}
+
+/* Nobody may be told of it any more: its addresses lead nowhere from now on. */
+static void unpublish(struct shunt_instance *instance, const struct shunt_endpoint *endpoint)
+{
+	static const int families[] = { AF_INET, AF_INET6 };
+
+	for (size_t i = 0; i < ELEMENTSOF(families); i++) {
+		struct shunt_address nowhere = {};
+		char owner[SHUNT_IFNAME_MAX];
+		struct shunt_prefix address;
+
+		if (!endpoint_address(endpoint, families[i], &address) ||
+		    address_owner(&instance->datapath, &address, owner) < 0 ||
+		    strncmp(owner, endpoint->host, sizeof(owner)) != 0)
+			continue;
+		memcpy(nowhere.owner, owner, sizeof(owner));
+		(void)address_publish(&instance->datapath, &address, &nowhere);
+	}
+}
+
+int endpoint_teardown(struct shunt_instance *instance, const struct shunt_endpoint_key *key,
+		      const struct shunt_endpoint *endpoint, bool keep_addresses, struct shunt_error *error)
+{
+	struct link_state link;
+	char path[64];
+	int r = 0;
+
+	unpublish(instance, endpoint);
+	if (endpoint_find_host(instance, key, endpoint, &link))
+		r = link_delete(instance->host, link.ifindex, error);
+	if (r >= 0)
+		r = datapath_detach(instance->state, endpoint->host, error);
+	/* Behind the device: its program drops what it does not know, but counts while it does. */
+	if (r >= 0 && endpoint->ifindex != 0) {
+		r = interface_delete(&instance->datapath, endpoint->ifindex);
+		if (r < 0)
+			return shunt_fail(error, r, "cannot remove the interface's entry: %s", strerror(-r));
+	}
+	if (r < 0 || keep_addresses)
+		return r;
+	r = release_addresses(instance, endpoint, error);
+	if (r < 0)
+		return r;
+	r = registry_delete(&instance->datapath, key);
+	if (r < 0)
+		return shunt_fail(error, r, "cannot remove the registry's entry: %s", strerror(-r));
+	snprintf(path, sizeof(path), "endpoints/%.16s", endpoint->host);
+	if (unlinkat(instance->fd, path, AT_REMOVEDIR) < 0 && errno != ENOENT)
+		return shunt_fail(error, -errno, "%s/%s: cannot be removed: %m", instance->state, path);
+	return 0;
+}
+
+int endpoint_release_shared(struct shunt_instance *instance, struct shunt_error *error)
+{
+	_cleanup_close_ int lock = -EBADF;
+	int r;
+
+	if (registry_is_empty(&instance->datapath) != 1)
+		return 0;
+	lock = instance_lock(instance, "uplinks", error);
+	if (lock < 0)
+		return lock;
+	/*
+	 * Again, under the lock: an attach writes its record before it takes this lock, so that either its record is seen
+	 * here, or it finds no uplink behind us and attaches them anew.
+	 */
+	if (registry_is_empty(&instance->datapath) != 1)
+		return 0;
+	r = uplinks_release(instance, error);
+	if (r >= 0 && network_records_clear(&instance->datapath) < 0)
+		return shunt_fail(error, -EIO, "%s/datapath/networks: cannot be cleared", instance->state);
+	return r;
+}
+
+bool endpoint_is_dead(struct shunt_instance *instance, const struct registry_entry *entry, char *reason, size_t size)
+{
+	struct link_state link;
+
+	if (entry->endpoint.state != SHUNT_READY) {
+		snprintf(reason, size, "whoever began to attach or detach it was killed");
+		return true;
+	}
+	if (!endpoint_find_host(instance, &entry->key, &entry->endpoint, &link)) {
+		snprintf(reason, size, "its interface is gone: the container ended, or somebody deleted it");
+		return true;
+	}
+	return false;
+}
+
+/* One endpoint that looked dead, looked at again under its lock. Returns 1 if it was taken back. */
+static int collect(struct shunt_instance *instance, const struct registry_entry *seen, struct shunt_error *error)
+{
+	struct registry_entry entry = *seen;
+	_cleanup_close_ int lock = -EBADF;
+	char reason[128];
+	int r;
+
+	lock = instance_lock_endpoint(instance, seen->endpoint.host, false, NULL);
+	if (lock == -EWOULDBLOCK)
+		return 0;
+	if (lock < 0)
+		return shunt_fail(error, lock, "cannot lock %.128s: %s", seen->key.id, strerror(-lock));
+	if (registry_get(&instance->datapath, &entry.key, &entry.endpoint) < 0)
+		return 0;	/* detached meanwhile; the directory made by locking goes with the sweep of empty ones */
+	if (!endpoint_is_dead(instance, &entry, reason, sizeof(reason)))
+		return 0;
+	r = endpoint_teardown(instance, &entry.key, &entry.endpoint, false, error);
+	return r < 0 ? r : 1;
+}
+
+int endpoint_collect(struct shunt_instance *instance, struct shunt_error *error)
+{
+	_cleanup_free_ struct registry_entry *list = NULL;
+	int count = 0;
+	size_t n;
+	int r = registry_list(&instance->datapath, NULL, &list, &n);
+
+	if (r < 0)
+		return shunt_fail(error, r, "cannot read the registry: %s", strerror(-r));
+	for (size_t i = 0; i < n; i++) {
+		char reason[128];
+
+		if (!endpoint_is_dead(instance, &list[i], reason, sizeof(reason)))
+			continue;
+		r = collect(instance, &list[i], error);
+		if (r < 0)
+			return r;
+		count += r;
+	}
+	return count;
+}
+
+static int detach_one(struct shunt_instance *instance, const struct registry_entry *seen, struct shunt_error *error)
+{
+	_cleanup_close_ int lock = instance_lock_endpoint(instance, seen->endpoint.host, true, error);
+	struct shunt_endpoint endpoint;
+
+	if (lock < 0)
+		return lock;
+	/* Under the lock it may be gone, or another of the same name. */
+	if (registry_get(&instance->datapath, &seen->key, &endpoint) < 0)
+		return 0;
+	return endpoint_teardown(instance, &seen->key, &endpoint, false, error);
+}
+
+int shunt_detach(struct shunt_instance *instance, const char *id, struct shunt_error *error)
+{
+	_cleanup_free_ struct registry_entry *list = NULL;
+	size_t n;
+	int r = id_check(id, error);
+
+	if (r < 0)
+		return r;
+	r = registry_list(&instance->datapath, id, &list, &n);
+	if (r < 0)
+		return shunt_fail(error, r, "cannot read the registry: %s", strerror(-r));
+	for (size_t i = 0; i < n; i++) {
+		r = detach_one(instance, &list[i], error);
+		if (r < 0)
+			return r;
+	}
+	r = endpoint_release_shared(instance, error);
+	return r < 0 ? r : (int)n;
+}
