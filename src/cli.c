@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cli.h"
+
+#include <stdarg.h>
+
+#include "request.h"
+#include "util.h"
+
+int cli_usage(const struct cli *cli, const char *format, ...)
+{
+	struct shunt_error line;
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(line.text, sizeof(line.text), format, ap);
+	va_end(ap);
+
+	if (cli->verb)
+		fprintf(stderr, "shunt: %s: %s; see shunt %s --help\n", cli->verb->name, line.text, cli->verb->name);
+	else
+		fprintf(stderr, "shunt: %s; see shunt --help\n", line.text);
+	return EXIT_USAGE;
+}
+
+static int cli_mistake(const struct cli *cli, int c, char **argv)
+{
+	/* getopt_long() has stepped over a long option, but maybe not over a cluster of short ones. */
+	if (optopt > ' ' && optopt < 0x7f)
+		return cli_usage(cli, "option -%c %s", optopt, c == ':' ? "wants an argument" : "is unknown");
+	if (c == ':')
+		return cli_usage(cli, "option %s wants an argument", argv[optind - 1]);
+	return cli_usage(cli, "option %s %s", argv[optind - 1], optopt ? "takes no argument" : "is unknown or ambiguous");
+}
+
+int cli_option(struct cli *cli, int c, char **argv)
+{
+	switch (c) {
+	case OPTION_STATE:
+		cli->state = optarg;
+		return CLI_CONTINUE;
+	case OPTION_JSON:
+		cli->json = true;
+		return CLI_CONTINUE;
+	case 'h':
+		printf("Usage: shunt %s %s\n\n%s. See shunt(1).\n", cli->verb->name, cli->verb->usage, cli->verb->what);
+		return EXIT_SUCCESS;
+	default:
+		return cli_mistake(cli, c, argv);
+	}
+}
+
+int cli_request_option(struct cli *cli, struct shunt_request *request, int c, char **argv)
+{
+	struct shunt_error error;
+	int r = 0;
+
+	switch (c) {
+	case OPTION_NETWORK:
+		request->network = optarg;
+		break;
+	case OPTION_ADDRESS:
+		if (request->n_addresses == SHUNT_MAX_ADDRESSES)
+			return cli_usage(cli, "--address %s is one too many: at most one of each family", optarg);
+		request->addresses[request->n_addresses++] = optarg;
+		break;
+	case OPTION_INTERFACE:
+		request->interface = optarg;
+		break;
+	case OPTION_MTU:
+		r = mtu_parse(optarg, &request->mtu, &error);
+		break;
+	case OPTION_MODE:
+		r = mode_parse(optarg, &request->mode, &error);
+		break;
+	case OPTION_DRIVER:
+		r = driver_parse(optarg, &request->driver, &error);
+		break;
+	default:
+		return cli_option(cli, c, argv);
+	}
+	return r < 0 ? cli_usage(cli, "%s", error.text) : CLI_CONTINUE;
+}
+
+int cli_operands(struct cli *cli, int argc, char **argv, int min, int max)
+{
+	static const struct option options[] = { OPTIONS_COMMON, OPTIONS_END };
+	int c;
+
+	while ((c = getopt_long(argc, argv, OPTIONS_SHORT, options, NULL)) != -1) {
+		int r = cli_option(cli, c, argv);
+
+		if (r != CLI_CONTINUE)
+			return r;
+	}
+	if (argc - optind < min)
+		return cli_usage(cli, "something is missing: shunt %s %s", cli->verb->name, cli->verb->usage);
+	if (argc - optind > max)
+		return cli_usage(cli, "\"%s\" is too much", argv[optind + max]);
+	return CLI_CONTINUE;
+}
+
+void cli_closep(struct shunt_instance **instance)
+{
+	shunt_close(*instance);
+}
