@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * show.h - endpoints as people and programs see them.
+ */
+#ifndef SHUNT_SHOW_H
+#define SHUNT_SHOW_H
+
+#include <stdio.h>
+#include <systemd/sd-json.h>
+
+#include "shunt/shunt.h"
+
+/* The JSON object of one endpoint: the element of `list --json`. Return: 0, or a negative errno */
+int show_json(const struct shunt_info *info, sd_json_variant **ret);
+
+/* One line: "web eth0 10.207.3.4/32 fd00::3/128 mtu 1500 netkit l3" */
+void show_line(const struct shunt_info *info, FILE *f);
+
+/* All there is, a line each. */
+void show_details(const struct shunt_info *info, FILE *f);
+
+/* Return: 0, or -ENOMEM with nothing written */
+int show_table(const struct shunt_info *infos, size_t n, FILE *f);
+
+/* Writes a JSON value and a newline; spread over lines for a terminal. Return: 0, or a negative errno */
+int show_print_json(sd_json_variant *value);
+
+#endif

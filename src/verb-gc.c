@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cli.h"
+#include "journal.h"
+#include "show.h"
+#include "util.h"
+
+static int collect(const struct cli *cli, struct shunt_gc_result *ret, struct shunt_error *error)
+{
+	_cleanup_(cli_closep) struct shunt_instance *instance = NULL;
+	int r;
+
+	r = shunt_open(cli->state, false, &instance, error);
+	if (r == -ENOENT) {
+		*ret = (struct shunt_gc_result){};
+		return 0;
+	}
+	if (r < 0)
+		return r;
+	return shunt_gc(instance, ret, error);
+}
+
+static int print_json(const struct shunt_gc_result *result)
+{
+	_cleanup_(sd_json_variant_unrefp) sd_json_variant *json = NULL;
+	int r;
+
+	r = sd_json_buildo(&json, SD_JSON_BUILD_PAIR_UNSIGNED("endpoints", result->endpoints),
+			   SD_JSON_BUILD_PAIR_UNSIGNED("uplinks", result->uplinks),
+			   SD_JSON_BUILD_PAIR_BOOLEAN("unloaded", result->unloaded));
+	return r < 0 ? r : show_print_json(json);
+}
+
+int verb_gc(struct cli *cli, int argc, char **argv)
+{
+	struct shunt_gc_result result;
+	struct shunt_error error;
+	int r;
+
+	r = cli_operands(cli, argc, argv, 0, 0);
+	if (r != CLI_CONTINUE)
+		return r;
+	r = collect(cli, &result, &error);
+	if (r < 0)
+		return journal_fail(&error, NULL, NULL);
+
+	if (cli->json) {
+		r = print_json(&result);
+		if (r < 0) {
+			shunt_fail(&error, r, "the result could not be written: %s", strerror(-r));
+			return journal_fail(&error, NULL, NULL);
+		}
+	} else {
+		printf("%u endpoints removed, %u uplinks changed%s\n", result.endpoints, result.uplinks,
+		       result.unloaded ? ", datapath unloaded" : "");
+	}
+	return EXIT_SUCCESS;
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * verb-list.c - list and show.
+ */
+#include "cli.h"
+#include "journal.h"
+#include "names.h"
+#include "show.h"
+#include "util.h"
+
+/* All endpoints, none where nothing is loaded. */
+static int load(const struct cli *cli, struct shunt_info **ret, size_t *ret_n, struct shunt_error *error)
+{
+	_cleanup_(cli_closep) struct shunt_instance *instance = NULL;
+	int r;
+
+	r = shunt_open(cli->state, false, &instance, error);
+	if (r == -ENOENT) {
+		*ret = NULL;
+		*ret_n = 0;
+		return 0;
+	}
+	if (r < 0)
+		return r;
+	return shunt_list(instance, ret, ret_n, error);
+}
+
+static int print_array(const struct shunt_info *infos, size_t n)
+{
+	_cleanup_(sd_json_variant_unrefp) sd_json_variant *array = NULL;
+	int r;
+
+	r = sd_json_variant_new_array(&array, NULL, 0);
+	for (size_t i = 0; i < n && r >= 0; i++) {
+		_cleanup_(sd_json_variant_unrefp) sd_json_variant *one = NULL;
+
+		r = show_json(&infos[i], &one);
+		if (r >= 0)
+			r = sd_json_variant_append_array(&array, one);
+	}
+	return r < 0 ? r : show_print_json(array);
+}
+
+int verb_list(struct cli *cli, int argc, char **argv)
+{
+	_cleanup_free_ struct shunt_info *infos = NULL;
+	struct shunt_error error;
+	size_t n;
+	int r;
+
+	r = cli_operands(cli, argc, argv, 0, 0);
+	if (r != CLI_CONTINUE)
+		return r;
+	r = load(cli, &infos, &n, &error);
+	if (r < 0)
+		return journal_fail(&error, NULL, NULL);
+
+	r = cli->json ? print_array(infos, n) : show_table(infos, n, stdout);
+	if (r < 0) {
+		shunt_fail(&error, r, "the list could not be written: %s", strerror(-r));
+		return journal_fail(&error, NULL, NULL);
+	}
+	return EXIT_SUCCESS;
+}
+
+/*
+ * One object for each interface, so that the usual one interface is one object, as with attach; readers of JSON take
+ * several in a row as a stream.
+ */
+static int show_one(const struct cli *cli, const struct shunt_info *info)
+{
+	_cleanup_(sd_json_variant_unrefp) sd_json_variant *json = NULL;
+	int r;
+
+	if (!cli->json) {
+		show_details(info, stdout);
+		return 0;
+	}
+	r = show_json(info, &json);
+	return r < 0 ? r : show_print_json(json);
+}
+
+static int show(const struct cli *cli, const char *id, struct shunt_error *error)
+{
+	_cleanup_free_ struct shunt_info *infos = NULL;
+	size_t n, shown = 0;
+	int r;
+
+	r = id_check(id, error);
+	if (r < 0)
+		return r;
+	r = load(cli, &infos, &n, error);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(infos[i].id, id) != 0)
+			continue;
+		if (shown++ && !cli->json)
+			putchar('\n');
+		r = show_one(cli, &infos[i]);
+		if (r < 0)
+			return shunt_fail(error, r, "%s could not be written: %s", id, strerror(-r));
+	}
+	if (!shown)
+		return shunt_fail(error, -ENOENT, "%s is not attached; see `shunt list`", id);
+	return 0;
+}
+
+int verb_show(struct cli *cli, int argc, char **argv)
+{
+	struct shunt_error error;
+	int r;
+
+	r = cli_operands(cli, argc, argv, 1, 1);
+	if (r != CLI_CONTINUE)
+		return r;
+	r = show(cli, argv[optind], &error);
+	return r < 0 ? journal_fail(&error, argv[optind], NULL) : EXIT_SUCCESS;
+}

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * verb-oci.c - oci-hook: what a runtime starts. Silent on success: some runtimes keep what a hook prints, some lose it.
+ */
+#include "cli.h"
+#include "journal.h"
+#include "oci.h"
+#include "util.h"
+
+static int read_state(struct oci_state *ret, struct shunt_error *error)
+{
+	_cleanup_free_ char *buffer = NULL;
+	size_t size;
+	int r;
+
+	r = oci_read(STDIN_FILENO, &buffer, &size, error);
+	return r < 0 ? r : oci_state_parse(buffer, size, ret, error);
+}
+
+static const char *network_of(const struct oci_state *state)
+{
+	for (size_t i = 0; i < state->n_annotations; i++)
+		if (strcmp(state->annotations[i].key, OCI_ANNOTATION_PREFIX "network") == 0)
+			return state->annotations[i].value;
+	return SHUNT_DEFAULT_NETWORK;
+}
+
+int verb_oci_hook(struct cli *cli, int argc, char **argv)
+{
+	_cleanup_(oci_state_done) struct oci_state state = {};
+	struct shunt_error error;
+	struct shunt_info info;
+	enum oci_stage stage;
+	int r;
+
+	r = cli_operands(cli, argc, argv, 1, 1);
+	if (r != CLI_CONTINUE)
+		return r;
+	if (oci_stage_parse(argv[optind], &stage, &error) < 0)
+		return cli_usage(cli, "%s", error.text);
+
+	r = read_state(&state, &error);
+	if (r < 0)
+		return journal_fail(&error, NULL, NULL);
+	if (stage == OCI_CREATE_RUNTIME)
+		r = oci_create(cli->state, &state, &info, &error);
+	else
+		r = oci_poststop(cli->state, &state, &error);
+	return r < 0 ? journal_fail(&error, state.id, network_of(&state)) : EXIT_SUCCESS;
+}
