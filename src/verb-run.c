@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * verb-run.c - run: a network namespace for the life of one command.
+ */
+#include "cli.h"
+#include "journal.h"
+#include "netns.h"
+#include "request.h"
+#include "rights.h"
+#include "sandbox.h"
+#include "util.h"
+
+static int run_options(struct cli *cli, int argc, char **argv, struct shunt_request *request)
+{
+	static const struct option options[] = {
+		OPTIONS_COMMON,
+		OPTIONS_REQUEST,
+		{ "id", required_argument, NULL, OPTION_ID },
+		OPTIONS_END,
+	};
+	int c, r;
+
+	/* The command's options are its own: what follows its name is not ours to read, with or without "--". */
+	while ((c = getopt_long(argc, argv, "+" OPTIONS_SHORT, options, NULL)) != -1) {
+		r = CLI_CONTINUE;
+		if (c == OPTION_ID)
+			request->id = optarg;
+		else
+			r = cli_request_option(cli, request, c, argv);
+		if (r != CLI_CONTINUE)
+			return r;
+	}
+	if (cli->json)
+		return cli_usage(cli, "standard output is the command's, so there is no --json");
+	if (optind == argc)
+		return cli_usage(cli, "no command");
+	return CLI_CONTINUE;
+}
+
+static void disconnect(const struct cli *cli, const struct shunt_request *request)
+{
+	_cleanup_(cli_closep) struct shunt_instance *instance = NULL;
+	struct shunt_error error;
+	int r;
+
+	r = shunt_open(cli->state, false, &instance, &error);
+	if (r == -ENOENT)
+		/* Somebody else has taken all back. */
+		return;
+	if (r >= 0)
+		r = shunt_detach(instance, request->id, &error);
+	if (r < 0)
+		/* The command's status matters more to whoever waits for it; gc finds what is left. */
+		journal_warn(&error, request->id, request->network);
+}
+
+/* The instance is open only while it is needed: it holds a lock, which the command must not inherit, nor gc wait for. */
+static int connect_sandbox(const struct cli *cli, const struct sandbox *sandbox, struct shunt_request *request,
+			   struct shunt_error *error)
+{
+	_cleanup_(cli_closep) struct shunt_instance *instance = NULL;
+	_cleanup_close_ int netns = netns_open_pid(sandbox->pid, error);
+	struct shunt_info info;
+	int r;
+
+	if (netns < 0)
+		return netns;
+	r = shunt_open(cli->state, true, &instance, error);
+	if (r < 0)
+		return r;
+	request->netns_fd = netns;
+	return shunt_attach(instance, request, &info, error);
+}
+
+static int run(const struct cli *cli, struct shunt_request *request, char **command, int *ret_status,
+	       struct shunt_error *error)
+{
+	_cleanup_(sandbox_done) struct sandbox sandbox = SANDBOX_NONE;
+	int r, status;
+
+	r = sandbox_start(command, &sandbox, error);
+	if (r < 0)
+		return r;
+	r = connect_sandbox(cli, &sandbox, request, error);
+	if (r < 0)
+		return r;
+
+	/* Attached: from here on every way leads to disconnect(). */
+	r = sandbox_release(&sandbox, command[0], error);
+	if (r < 0)
+		status = r == -ENOENT ? 127 : 126;
+	else
+		status = sandbox_wait(&sandbox);
+	disconnect(cli, request);
+	*ret_status = status;
+	return r;
+}
+
+int verb_run(struct cli *cli, int argc, char **argv)
+{
+	struct shunt_request request = { .netns_fd = -1 };
+	int r, status = EXIT_FAILURE;
+	struct shunt_error error;
+	char id[32];
+
+	snprintf(id, sizeof(id), "run-%d", (int)getpid());
+	request.id = id;
+	r = run_options(cli, argc, argv, &request);
+	if (r != CLI_CONTINUE)
+		return r;
+
+	r = request_check(&request, NULL, &error);
+	if (r >= 0)
+		r = rights_check(&error);
+	if (r >= 0)
+		r = run(cli, &request, argv + optind, &status, &error);
+	if (r < 0)
+		journal_fail(&error, request.id, request.network ?: SHUNT_DEFAULT_NETWORK);
+	return status;
+}
