@@ -41,7 +41,6 @@
  */
 #include "endpoint.h"
 
-#include <fcntl.h>
 #include <linux/nsfs.h>
 #include <sched.h>
 #include <sys/ioctl.h>
@@ -49,35 +48,15 @@
 #include <time.h>
 
 #include "address.h"
+#include "attachment.h"
 #include "forward.h"
 #include "ipam.h"
 #include "names.h"
 #include "network.h"
 #include "request.h"
 #include "route.h"
-#include "uplinks.h"
-
-/* One attach under way. */
-struct attachment {
-	struct shunt_instance *instance;
-	const struct shunt_request *request;
-	struct shunt_network network;
-	struct shunt_endpoint_key key;
-	struct shunt_endpoint endpoint;
-	struct netlink *container;
-	const struct link_driver *driver;
-	struct uplink_set uplinks;
-	uint32_t peer;		/* the container's end's ifindex, in its namespace */
-	uint8_t mac[6];
-	char interface[SHUNT_IFNAME_MAX];
-};
 
 static const int families[] = { AF_INET, AF_INET6 };
-
-static const struct shunt_prefix *subnet_of(const struct shunt_network *network, int family)
-{
-	return family == AF_INET ? &network->subnet4 : &network->subnet6;
-}
 
 /* A namespace that is not our own, and its identity for the record. */
 static int check_netns(int fd, struct shunt_endpoint *endpoint, struct shunt_error *error)
@@ -180,14 +159,14 @@ static int check_subnets(struct attachment *a, struct shunt_error *error)
 	for (size_t i = 0; i < ELEMENTSOF(families); i++) {
 		int r = 0;
 
-		if (subnet_of(network, families[i])->family)
-			r = route_overlap(subnet_of(network, families[i]), route, sizeof(route));
+		if (network_subnet(network, families[i])->family)
+			r = route_overlap(network_subnet(network, families[i]), route, sizeof(route));
 		if (r < 0)
 			return shunt_fail(error, r, "cannot read the host's routes: %s", strerror(-r));
 		if (r > 0)
 			return shunt_fail(error, -EEXIST, "network %s: subnet %s overlaps the host's route %s; give the network "
 					  "another in %s/%s.json", network->name,
-					  prefix_format(subnet_of(network, families[i]), subnet), route,
+					  prefix_format(network_subnet(network, families[i]), subnet), route,
 					  network_directory(), network->name);
 	}
 	if (network_record_put(&a->instance->datapath, network->name, &record) < 0)
@@ -223,7 +202,7 @@ static int ensure_shared(struct attachment *a, struct shunt_error *error)
 /* Step 4, one family: the address asked for; else the one that a predecessor had; else any. */
 static int claim(struct attachment *a, int family, struct shunt_error *error)
 {
-	const struct shunt_prefix *subnet = subnet_of(&a->network, family);
+	const struct shunt_prefix *subnet = network_subnet(&a->network, family);
 	struct shunt_prefix wanted = {}, before;
 	bool had = endpoint_address(&a->endpoint, family, &before);
 	int r = 0;
@@ -262,171 +241,6 @@ static int claim_addresses(struct attachment *a, struct shunt_error *error)
 	return 0;
 }
 
-/* Makes the pair with one driver, over a host end that a lost registry left behind. */
-static int create_with(struct attachment *a, enum shunt_driver driver, struct shunt_error *error)
-{
-	const struct link_spec spec = {
-		.host = a->endpoint.host,
-		.interface = a->interface,
-		.netns_fd = a->request->netns_fd,
-		.mtu = a->endpoint.mtu,
-		.mode = a->endpoint.mode,
-		.mac = { a->mac[0], a->mac[1], a->mac[2], a->mac[3], a->mac[4], a->mac[5] },
-	};
-	struct link_state link;
-	int r;
-
-	a->driver = link_driver(driver);
-	a->endpoint.driver = driver;
-	r = a->driver->create(a->instance->host, &spec, error);
-	if (r == -EEXIST && endpoint_find_host(a->instance, &a->key, &a->endpoint, &link)) {
-		r = link_delete(a->instance->host, link.ifindex, error);
-		if (r >= 0)
-			r = a->driver->create(a->instance->host, &spec, error);
-	}
-	if (r == -EEXIST)
-		return shunt_fail(error, r, "interface %s exists in the container already; name another with --interface "
-				  "(annotation shunt.interface)", a->interface);
-	return r;
-}
-
-/* Step 5 */
-static int create_pair(struct attachment *a, struct shunt_error *error)
-{
-	struct shunt_error words;
-	struct link_state link;
-	int r = -EOPNOTSUPP;
-
-	if (a->request->driver != SHUNT_DRIVER_VETH)
-		r = create_with(a, SHUNT_DRIVER_NETKIT, &words);
-	if (r == -EOPNOTSUPP && a->request->driver == SHUNT_DRIVER_NETKIT)
-		return shunt_fail(error, r, "this kernel has no netkit (CONFIG_NETKIT, Linux 6.7 or newer); use --driver veth");
-	if (r == -EOPNOTSUPP)
-		r = create_with(a, SHUNT_DRIVER_VETH, &words);
-	if (r == -EEXIST)
-		return shunt_fail(error, r, "%s", words.text);
-	if (r < 0)
-		return shunt_fail(error, r, "cannot create %s with peer %s: %s", a->endpoint.host, a->interface, words.text);
-
-	if (a->endpoint.driver == SHUNT_DRIVER_VETH || a->endpoint.mode == SHUNT_MODE_L2)
-		a->endpoint.flags |= SHUNT_F_ETHERNET;
-	r = link_get(a->instance->host, a->endpoint.host, 0, &link, &words);
-	if (r < 0)
-		return shunt_fail(error, r, "%s: just made, and gone: %s", a->endpoint.host, words.text);
-	a->endpoint.ifindex = link.ifindex;
-	r = registry_put(&a->instance->datapath, &a->key, &a->endpoint);
-	if (r < 0)
-		return shunt_fail(error, r, "cannot write the registry: %s", strerror(-r));
-	r = link_get(a->container, a->interface, 0, &link, &words);
-	if (r < 0)
-		return shunt_fail(error, r, "%s in the container: just made, and gone: %s", a->interface, words.text);
-	a->peer = link.ifindex;
-	return 0;
-}
-
-static void fill_family(struct shunt_interface *interface, const struct shunt_prefix *subnet)
-{
-	struct shunt_prefix gateway;
-	uint8_t mask[16];
-
-	prefix_host(subnet, 1, &gateway);
-	prefix_netmask(subnet->length, mask);
-	if (subnet->family == AF_INET) {
-		memcpy(&interface->subnet4, subnet->bytes, 4);
-		memcpy(&interface->netmask4, mask, 4);
-		memcpy(&interface->gateway4, gateway.bytes, 4);
-	} else {
-		memcpy(interface->subnet6, subnet->bytes, 16);
-		memcpy(interface->netmask6, mask, 16);
-		memcpy(interface->gateway6, gateway.bytes, 16);
-	}
-}
-
-/* Step 6 */
-static int describe_interface(struct attachment *a, struct shunt_error *error)
-{
-	struct shunt_interface interface = { .flags = a->endpoint.flags, .mtu = a->endpoint.mtu };
-	int r;
-
-	/* No subnet: nothing is in it. */
-	memset(&interface.netmask4, 0xff, sizeof(interface.netmask4));
-	memset(interface.netmask6, 0xff, sizeof(interface.netmask6));
-	for (size_t i = 0; i < ELEMENTSOF(families); i++)
-		if (subnet_of(&a->network, families[i])->family)
-			fill_family(&interface, subnet_of(&a->network, families[i]));
-	interface.address4 = a->endpoint.address4;
-	memcpy(interface.address6, a->endpoint.address6, sizeof(interface.address6));
-	memcpy(interface.network, a->endpoint.network, sizeof(interface.network));
-	r = interface_put(&a->instance->datapath, a->endpoint.ifindex, &interface);
-	return r < 0 ? shunt_fail(error, r, "cannot write the interface's entry: %s", strerror(-r)) : 0;
-}
-
-/* Step 8, inside: loopback up, as every container expects; then the interface, its addresses, and the ways out. */
-static int configure_container(struct attachment *a, struct shunt_error *error)
-{
-	struct netlink_batch batch = {};
-
-	netlink_batch_add(&batch, "lo", 0, link_msg_up(1));
-	netlink_batch_add(&batch, a->interface, 0, link_msg_container_setup(a->peer));
-	netlink_batch_add(&batch, a->interface, 0, link_msg_up(a->peer));
-	for (size_t i = 0; i < ELEMENTSOF(families); i++) {
-		struct shunt_prefix way_out = { .family = families[i] }, address;
-
-		if (!endpoint_address(&a->endpoint, families[i], &address))
-			continue;
-		netlink_batch_add(&batch, "address", 0, link_msg_address(a->peer, &address));
-		netlink_batch_add(&batch, "subnet route", EEXIST, route_msg(subnet_of(&a->network, families[i]), a->peer));
-		/* There may be one: the container's first interface keeps it. */
-		netlink_batch_add(&batch, "default route", EEXIST, route_msg(&way_out, a->peer));
-	}
-	return netlink_batch_send(a->container, &batch, error);
-}
-
-/* Step 8, outside */
-static int configure_host(struct attachment *a, struct shunt_error *error)
-{
-	struct netlink_batch batch = {};
-	char alias[SHUNT_ID_MAX + 1] = "";
-	int r;
-
-	memcpy(alias, a->key.id, SHUNT_ID_MAX);
-	netlink_batch_add(&batch, a->endpoint.host, 0, link_msg_host_setup(a->endpoint.ifindex, alias));
-	netlink_batch_add(&batch, a->endpoint.host, 0, link_msg_up(a->endpoint.ifindex));
-	for (size_t i = 0; i < ELEMENTSOF(families); i++) {
-		struct shunt_prefix address;
-
-		if (endpoint_address(&a->endpoint, families[i], &address))
-			netlink_batch_add(&batch, "route to the container", 0, route_msg(&address, a->endpoint.ifindex));
-	}
-	r = netlink_batch_send(a->instance->host, &batch, error);
-	if (r >= 0 && a->endpoint.flags & SHUNT_F_ADDRESS6)
-		r = forward6_enable(a->endpoint.host, a->uplinks.ifindex, a->uplinks.n, error);
-	return r;
-}
-
-/* Step 9: from here on packets reach it. */
-static int publish(struct attachment *a, struct shunt_error *error)
-{
-	struct shunt_address value = {
-		.ifindex = a->endpoint.ifindex, .flags = a->endpoint.flags, .mtu = a->endpoint.mtu,
-	};
-
-	if (a->endpoint.flags & SHUNT_F_ETHERNET)
-		memcpy(value.mac, a->mac, sizeof(value.mac));
-	memcpy(value.network, a->endpoint.network, sizeof(value.network));
-	memcpy(value.owner, a->endpoint.host, sizeof(value.owner));
-	for (size_t i = 0; i < ELEMENTSOF(families); i++) {
-		struct shunt_prefix address;
-		int r = 0;
-
-		if (endpoint_address(&a->endpoint, families[i], &address))
-			r = address_publish(&a->instance->datapath, &address, &value);
-		if (r < 0)
-			return shunt_fail(error, r, "cannot publish an address: %s", strerror(-r));
-	}
-	return 0;
-}
-
 /* Steps 3 to 10; on failure the caller tears down what there is. */
 static int build(struct attachment *a, struct shunt_error *error)
 {
@@ -437,18 +251,18 @@ static int build(struct attachment *a, struct shunt_error *error)
 	if (r >= 0)
 		r = netlink_open_at(a->request->netns_fd, &a->container, error);
 	if (r >= 0)
-		r = create_pair(a, error);
+		r = attachment_create_pair(a, error);
 	if (r >= 0)
-		r = describe_interface(a, error);
+		r = attachment_describe_interface(a, error);
 	if (r >= 0)
 		r = datapath_attach(&a->instance->datapath, a->instance->state, a->endpoint.host, a->endpoint.ifindex,
 				    a->driver, error);
 	if (r >= 0)
-		r = configure_host(a, error);
+		r = attachment_configure_host(a, error);
 	if (r >= 0)
-		r = configure_container(a, error);
+		r = attachment_configure_container(a, error);
 	if (r >= 0)
-		r = publish(a, error);
+		r = attachment_publish(a, error);
 	if (r < 0)
 		return r;
 	a->endpoint.state = SHUNT_READY;

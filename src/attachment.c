@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "attachment.h"
+
+#include "address.h"
+#include "forward.h"
+#include "ipam.h"
+#include "registry.h"
+#include "route.h"
+
+static const int families[] = { AF_INET, AF_INET6 };
+
+/* Makes the pair with one driver, over a host end that a lost registry left behind. */
+static int create_with(struct attachment *a, enum shunt_driver driver, struct shunt_error *error)
+{
+	const struct link_spec spec = {
+		.host = a->endpoint.host,
+		.interface = a->interface,
+		.netns_fd = a->request->netns_fd,
+		.mtu = a->endpoint.mtu,
+		.mode = a->endpoint.mode,
+		.mac = { a->mac[0], a->mac[1], a->mac[2], a->mac[3], a->mac[4], a->mac[5] },
+	};
+	struct link_state link;
+	int r;
+
+	a->driver = link_driver(driver);
+	a->endpoint.driver = driver;
+	r = a->driver->create(a->instance->host, &spec, error);
+	if (r == -EEXIST && endpoint_find_host(a->instance, &a->key, &a->endpoint, &link)) {
+		r = link_delete(a->instance->host, link.ifindex, error);
+		if (r >= 0)
+			r = a->driver->create(a->instance->host, &spec, error);
+	}
+	if (r == -EEXIST)
+		return shunt_fail(error, r, "interface %s exists in the container already; name another with --interface "
+				  "(annotation shunt.interface)", a->interface);
+	return r;
+}
+
+/* Step 5 */
+int attachment_create_pair(struct attachment *a, struct shunt_error *error)
+{
+	struct shunt_error words;
+	struct link_state link;
+	int r = -EOPNOTSUPP;
+
+	if (a->request->driver != SHUNT_DRIVER_VETH)
+		r = create_with(a, SHUNT_DRIVER_NETKIT, &words);
+	if (r == -EOPNOTSUPP && a->request->driver == SHUNT_DRIVER_NETKIT)
+		return shunt_fail(error, r, "this kernel has no netkit (CONFIG_NETKIT, Linux 6.7 or newer); use --driver veth");
+	if (r == -EOPNOTSUPP)
+		r = create_with(a, SHUNT_DRIVER_VETH, &words);
+	if (r == -EEXIST)
+		return shunt_fail(error, r, "%s", words.text);
+	if (r < 0)
+		return shunt_fail(error, r, "cannot create %s with peer %s: %s", a->endpoint.host, a->interface, words.text);
+
+	if (a->endpoint.driver == SHUNT_DRIVER_VETH || a->endpoint.mode == SHUNT_MODE_L2)
+		a->endpoint.flags |= SHUNT_F_ETHERNET;
+	r = link_get(a->instance->host, a->endpoint.host, 0, &link, &words);
+	if (r < 0)
+		return shunt_fail(error, r, "%s: just made, and gone: %s", a->endpoint.host, words.text);
+	a->endpoint.ifindex = link.ifindex;
+	r = registry_put(&a->instance->datapath, &a->key, &a->endpoint);
+	if (r < 0)
+		return shunt_fail(error, r, "cannot write the registry: %s", strerror(-r));
+	r = link_get(a->container, a->interface, 0, &link, &words);
+	if (r < 0)
+		return shunt_fail(error, r, "%s in the container: just made, and gone: %s", a->interface, words.text);
+	a->peer = link.ifindex;
+	return 0;
+}
+
+static void fill_family(struct shunt_interface *interface, const struct shunt_prefix *subnet)
+{
+	struct shunt_prefix gateway;
+	uint8_t mask[16];
+
+	prefix_host(subnet, 1, &gateway);
+	prefix_netmask(subnet->length, mask);
+	if (subnet->family == AF_INET) {
+		memcpy(&interface->subnet4, subnet->bytes, 4);
+		memcpy(&interface->netmask4, mask, 4);
+		memcpy(&interface->gateway4, gateway.bytes, 4);
+	} else {
+		memcpy(interface->subnet6, subnet->bytes, 16);
+		memcpy(interface->netmask6, mask, 16);
+		memcpy(interface->gateway6, gateway.bytes, 16);
+	}
+}
+
+/* Step 6 */
+int attachment_describe_interface(struct attachment *a, struct shunt_error *error)
+{
+	struct shunt_interface interface = { .flags = a->endpoint.flags, .mtu = a->endpoint.mtu };
+	int r;
+
+	/* No subnet: nothing is in it. */
+	memset(&interface.netmask4, 0xff, sizeof(interface.netmask4));
+	memset(interface.netmask6, 0xff, sizeof(interface.netmask6));
+	for (size_t i = 0; i < ELEMENTSOF(families); i++)
+		if (network_subnet(&a->network, families[i])->family)
+			fill_family(&interface, network_subnet(&a->network, families[i]));
+	interface.address4 = a->endpoint.address4;
+	memcpy(interface.address6, a->endpoint.address6, sizeof(interface.address6));
+	memcpy(interface.network, a->endpoint.network, sizeof(interface.network));
+	r = interface_put(&a->instance->datapath, a->endpoint.ifindex, &interface);
+	return r < 0 ? shunt_fail(error, r, "cannot write the interface's entry: %s", strerror(-r)) : 0;
+}
+
+/* Step 8, inside: loopback up, as every container expects; then the interface, its addresses, and the ways out. */
+int attachment_configure_container(struct attachment *a, struct shunt_error *error)
+{
+	struct netlink_batch batch = {};
+
+	netlink_batch_add(&batch, "lo", 0, link_msg_up(1));
+	netlink_batch_add(&batch, a->interface, 0, link_msg_container_setup(a->peer));
+	netlink_batch_add(&batch, a->interface, 0, link_msg_up(a->peer));
+	for (size_t i = 0; i < ELEMENTSOF(families); i++) {
+		struct shunt_prefix way_out = { .family = families[i] }, address;
+
+		if (!endpoint_address(&a->endpoint, families[i], &address))
+			continue;
+		netlink_batch_add(&batch, "address", 0, link_msg_address(a->peer, &address));
+		netlink_batch_add(&batch, "subnet route", EEXIST, route_msg(network_subnet(&a->network, families[i]), a->peer));
+		/* There may be one: the container's first interface keeps it. */
+		netlink_batch_add(&batch, "default route", EEXIST, route_msg(&way_out, a->peer));
+	}
+	return netlink_batch_send(a->container, &batch, error);
+}
+
+/* Step 8, outside */
+int attachment_configure_host(struct attachment *a, struct shunt_error *error)
+{
+	struct netlink_batch batch = {};
+	char alias[SHUNT_ID_MAX + 1] = "";
+	int r;
+
+	memcpy(alias, a->key.id, SHUNT_ID_MAX);
+	netlink_batch_add(&batch, a->endpoint.host, 0, link_msg_host_setup(a->endpoint.ifindex, alias));
+	netlink_batch_add(&batch, a->endpoint.host, 0, link_msg_up(a->endpoint.ifindex));
+	for (size_t i = 0; i < ELEMENTSOF(families); i++) {
+		struct shunt_prefix address;
+
+		if (endpoint_address(&a->endpoint, families[i], &address))
+			netlink_batch_add(&batch, "route to the container", 0, route_msg(&address, a->endpoint.ifindex));
+	}
+	r = netlink_batch_send(a->instance->host, &batch, error);
+	if (r >= 0 && a->endpoint.flags & SHUNT_F_ADDRESS6)
+		r = forward6_enable(a->endpoint.host, a->uplinks.ifindex, a->uplinks.n, error);
+	return r;
+}
+
+/* Step 9: from here on packets reach it. */
+int attachment_publish(struct attachment *a, struct shunt_error *error)
+{
+	struct shunt_address value = {
+		.ifindex = a->endpoint.ifindex, .flags = a->endpoint.flags, .mtu = a->endpoint.mtu,
+	};
+
+	if (a->endpoint.flags & SHUNT_F_ETHERNET)
+		memcpy(value.mac, a->mac, sizeof(value.mac));
+	memcpy(value.network, a->endpoint.network, sizeof(value.network));
+	memcpy(value.owner, a->endpoint.host, sizeof(value.owner));
+	for (size_t i = 0; i < ELEMENTSOF(families); i++) {
+		struct shunt_prefix address;
+		int r = 0;
+
+		if (endpoint_address(&a->endpoint, families[i], &address))
+			r = address_publish(&a->instance->datapath, &address, &value);
+		if (r < 0)
+			return shunt_fail(error, r, "cannot publish an address: %s", strerror(-r));
+	}
+	return 0;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * attachment.h - one attach under way, and its steps that make kernel objects. Their order is argued in endpoint.c.
+ */
+#ifndef SHUNT_ATTACHMENT_H
+#define SHUNT_ATTACHMENT_H
+
+#include "endpoint.h"
+#include "uplinks.h"
+
+struct attachment {
+	struct shunt_instance *instance;
+	const struct shunt_request *request;
+	struct shunt_network network;
+	struct shunt_endpoint_key key;
+	struct shunt_endpoint endpoint;
+	struct netlink *container;
+	const struct link_driver *driver;
+	struct uplink_set uplinks;
+	uint32_t peer;		/* the container's end's ifindex, in its namespace */
+	uint8_t mac[6];
+	char interface[SHUNT_IFNAME_MAX];
+};
+
+static inline const struct shunt_prefix *network_subnet(const struct shunt_network *network, int family)
+{
+	return family == AF_INET ? &network->subnet4 : &network->subnet6;
+}
+
+/* Step 5: both ends, down; the record learns the host end's index. */
+int attachment_create_pair(struct attachment *a, struct shunt_error *error);
+
+/* Step 6: what the datapath knows of the host end. */
+int attachment_describe_interface(struct attachment *a, struct shunt_error *error);
+
+/* Step 8 */
+int attachment_configure_host(struct attachment *a, struct shunt_error *error);
+int attachment_configure_container(struct attachment *a, struct shunt_error *error);
+
+/* Step 9 */
+int attachment_publish(struct attachment *a, struct shunt_error *error);
+
+#endif
