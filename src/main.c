@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * main.c - the table of verbs. Exit status: 0 done, 1 failed, 2 wrong usage; `run` has its command's.
+ */
+#include "cli.h"
+#include "journal.h"
+#include "util.h"
+#include "version.h"
+
+#define REQUEST_USAGE \
+	"[--network N] [--address A]... [--interface NAME] [--mtu N] [--mode l3|l2] [--driver auto|netkit|veth]"
+
+const struct verb verbs[] = {
+	{ "attach", verb_attach, "ID (--netns PATH | --pid PID) " REQUEST_USAGE " [--json]",
+	  "Give a container's network namespace one interface" },
+	{ "detach", verb_detach, "ID", "Take all of a container's interfaces back" },
+	{ "list", verb_list, "[--json]", "Show what is attached" },
+	{ "show", verb_show, "ID [--json]", "Show one container's interfaces with their counters" },
+	{ "run", verb_run, "[--id ID] " REQUEST_USAGE " -- COMMAND...",
+	  "Run a command in a network namespace of its own" },
+	{ "gc", verb_gc, "[--json]", "Remove what no living container owns" },
+	{ "doctor", verb_doctor, "[--json]", "Say what this host can do and what is wrong" },
+	{ "network", verb_network, "list | show NAME [--json]", "Show the networks and their free addresses" },
+	{ "oci-hook", verb_oci_hook, "createRuntime|prestart|poststop",
+	  "Act for an OCI runtime, which writes the container's state to standard input" },
+	{ NULL, NULL, NULL, NULL },
+};
+
+static int help(void)
+{
+	printf("Usage: shunt [--state DIR] VERB ...\n\nContainer networking without a bridge, a daemon or a database.\n\n");
+	for (const struct verb *verb = verbs; verb->name; verb++)
+		printf("  %-10s %s\n", verb->name, verb->what);
+	printf("\n`shunt VERB --help` shows a verb's options; shunt(1) has the rest.\n");
+	return EXIT_SUCCESS;
+}
+
+static int global_option(struct cli *cli, int c, char **argv)
+{
+	switch (c) {
+	case 'h':
+		return help();
+	case 'V':
+		printf("shunt %s\n", SHUNT_VERSION);
+		return EXIT_SUCCESS;
+	default:
+		return cli_option(cli, c, argv);
+	}
+}
+
+static const struct verb *find_verb(const char *name)
+{
+	for (const struct verb *verb = verbs; verb->name; verb++)
+		if (strcmp(verb->name, name) == 0)
+			return verb;
+	return NULL;
+}
+
+static int run_verb(struct cli *cli, int argc, char **argv)
+{
+	cli->verb = find_verb(argv[0]);
+	if (!cli->verb)
+		return cli_usage(cli, "there is no verb \"%s\"", argv[0]);
+	optind = 0;	/* glibc: begin anew, with the verb as argv[0] */
+	return cli->verb->run(cli, argc, argv);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = { OPTIONS_COMMON, { "version", no_argument, NULL, 'V' }, OPTIONS_END };
+	struct cli cli = { .state = SHUNT_DEFAULT_STATE };
+	struct shunt_error error;
+	int c, status;
+
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, "+" OPTIONS_SHORT "V", options, NULL)) != -1) {
+		status = global_option(&cli, c, argv);
+		if (status != CLI_CONTINUE)
+			return status;
+	}
+	if (optind == argc)
+		return cli_usage(&cli, "no verb");
+
+	status = run_verb(&cli, argc - optind, argv + optind);
+	/* A full disk behind standard output is a failure like any other. */
+	if (status == EXIT_SUCCESS && (fflush(stdout) != 0 || ferror(stdout))) {
+		shunt_fail(&error, -errno, "standard output: %s", strerror(errno));
+		return journal_fail(&error, NULL, NULL);
+	}
+	return status;
+}
