@@ -31,6 +31,7 @@ OBJECTS := $(SOURCES:%.c=$(B)/%.o)
 ENGINE := $(filter-out $(B)/src/main.o,$(OBJECTS))
 UNIT := $(patsubst %.c,$(B)/%,$(wildcard test/unit/*.c))
 PACKET := $(patsubst %.c,$(B)/%,$(wildcard test/bpf/*.c))
+FUZZ := $(patsubst %.c,$(B)/%,$(wildcard test/fuzz/*.c))
 
 .PHONY: all check demo install clean
 .DELETE_ON_ERROR:
@@ -61,6 +62,19 @@ $(B)/test/unit/%: test/unit/%.c $(ENGINE)
 $(B)/test/bpf/%: test/bpf/%.c $(wildcard test/bpf/*.h)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -o $@ $< $(LDLIBS) -lcmocka
+
+# The engine's own sources, instrumented: what a target does not reach is dropped by the linker.
+$(B)/test/fuzz/%: test/fuzz/%.c $(B)/shunt.skel.h $(SOURCES)
+	@mkdir -p $(@D)
+	$(CLANG) $(CPPFLAGS) $(filter-out -Werror,$(CFLAGS)) -Wno-unknown-warning-option -g -O1 \
+		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -o $@ $< \
+		$(filter-out src/main.c,$(SOURCES)) $(LDLIBS)
+
+check: all $(UNIT) $(PACKET) $(FUZZ)
+	test/check
+
+demo: all
+	test/lab/lab run --kernel stable --driver netkit test/demo.sh
 
 clean:
 	rm -rf $(B)

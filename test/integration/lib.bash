@@ -1,0 +1,133 @@
+# What every scenario shares: a host with a wire to a machine beyond it, containers, and the words to judge by.
+#
+# A scenario runs as root on "the host", which is a network namespace of its own or the lab's machine. The host's
+# uplink is the veth "wire"; behind it is the network namespace "beyond" with 10.99.0.2 and fd99::2, which is the
+# host's way to everywhere and routes the default network back.
+#
+# shellcheck shell=bash
+set -euo pipefail
+
+driver=${LAB_DRIVER:-auto}
+[ -n "${SHUNT_TEST_VERBOSE:-}" ] && set -x
+
+checks=0
+trap 'status=$?; [ $status -eq 0 ] || echo "FAILED (status $status) in ${BASH_SOURCE[0]##*/} line ${LINENO}: $BASH_COMMAND" >&2' ERR
+
+ok() { checks=$((checks + 1)); echo "ok - $*"; }
+die() { echo "not ok - $*" >&2; exit 1; }
+# check WHAT COMMAND...: COMMAND succeeds
+check() { local what=$1; shift; local out; out=$("$@" 2>&1) || die "$what: $* said: $out"; ok "$what"; }
+# check_not WHAT COMMAND...: COMMAND fails
+check_not() { local what=$1; shift; if "$@" >/dev/null 2>&1; then die "$what: $* succeeded"; fi; ok "$what"; }
+# check_equal WHAT EXPECTED ACTUAL
+check_equal() { [ "$2" = "$3" ] || die "$1: expected '$2', got '$3'"; ok "$1"; }
+# refuse PATTERN COMMAND...: COMMAND exits with 1, nothing on stdout, and one line on stderr that matches
+refuse() {
+        local pattern=$1 status=0
+        shift
+        "$@" >/tmp/refuse.out 2>/tmp/refuse.err || status=$?
+        [ $status -eq 1 ] || die "$*: status $status, not 1: $(cat /tmp/refuse.err)"
+        [ ! -s /tmp/refuse.out ] || die "$*: printed on stdout: $(cat /tmp/refuse.out)"
+        [ "$(wc -l </tmp/refuse.err)" -eq 1 ] || die "$*: not one line: $(cat /tmp/refuse.err)"
+        grep -Eq -- "$pattern" /tmp/refuse.err || die "$*: no '$pattern' in: $(cat /tmp/refuse.err)"
+        ok "refused: $(cat /tmp/refuse.err)"
+}
+# eventually COMMAND...: within 10 s; for what the kernel does behind our back
+eventually() {
+        local i
+        for ((i = 0; i < 100; i++)); do if "$@" >/dev/null 2>&1; then return 0; fi; sleep 0.1; done
+        die "not within 10 s: $*"
+}
+
+# The subnet6 of the default network, without its "::/64".
+ula() { shunt network show default --json | jq -r '.subnets[] | select(contains(":"))' | sed 's,::/64,,'; }
+
+world() {
+        ip netns add beyond
+        ip link add wire type veth peer name wire netns beyond
+        ip addr add 10.99.0.1/24 dev wire
+        ip addr add fd99::1/64 dev wire nodad
+        ip link set wire up
+        ip -n beyond link set lo up
+        ip -n beyond addr add 10.99.0.2/24 dev wire
+        ip -n beyond addr add fd99::2/64 dev wire nodad
+        ip -n beyond link set wire up
+        ip route add default via 10.99.0.2
+        ip -6 route add default via fd99::2
+        ip -n beyond route add 10.207.0.0/16 via 10.99.0.1
+        ip -n beyond route add "$(ula)::/64" via fd99::1
+}
+beyond() { ip netns exec beyond "$@"; }
+
+# plain NAME [ATTACH OPTION...]: a container that is no more than a namespace, attached
+plain() {
+        local name=$1
+        shift
+        ip netns add "$name"
+        shunt attach "$name" --netns "/run/netns/$name" --driver "$driver" "$@"
+}
+in_ct() { local name=$1; shift; ip netns exec "$name" "$@"; }
+# address4 ID, address6 ID: its address without the length
+address4() { shunt show "$1" --json | jq -r '[.. | .addresses? // empty | .[]] | map(select(contains(":") | not))[0]' | cut -d/ -f1; }
+address6() { shunt show "$1" --json | jq -r '[.. | .addresses? // empty | .[]] | map(select(contains(":")))[0]' | cut -d/ -f1; }
+host_end() { shunt show "$1" --json | jq -r '[.. | .interface? // empty | .name][0]'; }
+# dropped ID REASON
+dropped() { shunt show "$1" --json | jq -r "[.. | .counters? // empty | .dropped.$2 // 0][0]"; }
+
+# bundle NAME [ANNOTATION=VALUE...]: an OCI bundle in /tmp/bundle/NAME with our hooks, whose process sleeps. Extra
+# hooks: HOOKS_BEFORE and HOOKS_AFTER, JSON arrays for createRuntime.
+bundle() {
+        local name=$1 dir=/tmp/bundle/$1 shunt annotations='{}' pair
+        shift
+        shunt=$(command -v shunt)
+        mkdir -p "$dir/rootfs/bin" "$dir/rootfs/tmp"
+        cp "$(command -v busybox)" "$dir/rootfs/bin/busybox"
+        chroot "$dir/rootfs" /bin/busybox --install -s /bin
+        for pair in "$@"; do annotations=$(jq --arg k "${pair%%=*}" --arg v "${pair#*=}" '.[$k] = $v' <<<"$annotations"); done
+        rm -f "$dir/config.json"
+        (cd "$dir" && crun spec)
+        jq --arg shunt "$shunt" --argjson annotations "$annotations" \
+                --argjson before "${HOOKS_BEFORE:-[]}" --argjson after "${HOOKS_AFTER:-[]}" '
+                .process.terminal = false | .process.args = ["sleep", "1000"] | .root.readonly = false |
+                .process.capabilities |= map_values(. + ["CAP_NET_RAW", "CAP_NET_ADMIN"]) |
+                .annotations = $annotations |
+                .hooks.createRuntime = $before + [{path: $shunt, args: ["shunt", "oci-hook", "createRuntime"], timeout: 30}] + $after |
+                .hooks.poststop = [{path: $shunt, args: ["shunt", "oci-hook", "poststop"], timeout: 30}]' \
+                "$dir/config.json" >"$dir/config.new"
+        mv "$dir/config.new" "$dir/config.json"
+}
+# start RUNTIME NAME, stop RUNTIME NAME: a container of that bundle
+start() { "$1" run --detach --bundle "/tmp/bundle/$2" "$2" </dev/null >"/tmp/bundle/$2/log" 2>&1 || { cat "/tmp/bundle/$2/log" >&2; return 1; }; }
+stop() { "$1" delete --force "$2"; }
+
+ping4() { ping -4 -n -c 1 -W 5 "$1"; }
+ping6() { ping -6 -n -c 1 -W 5 "$1"; }
+
+# nothing_left: no trace of any endpoint; the loaded datapath may stay until gc
+nothing_left() {
+        eventually no_links
+        check_equal "no route of ours is left" "" "$(ip route show proto 207; ip -6 route show proto 207)"
+        check_equal "no endpoint is left" "[]" "$(shunt list --json)"
+        check_equal "no program is attached anywhere" "" "$(bpftool net show | grep shunt_ || true)"
+        local pins=/sys/fs/bpf/shunt
+        if [ -d $pins/datapath ]; then
+                check_equal "no endpoint's pins are left" "" "$(ls $pins/endpoints $pins/uplinks | grep -v : | xargs)"
+                local map
+                for map in interfaces addresses4 addresses6 registry networks; do
+                        check_equal "map $map is empty" "0" \
+                                "$(bpftool map dump pinned $pins/datapath/$map -j | jq 'length')"
+                done
+        fi
+}
+no_links() { ! ip -o link show | grep -Eq ' nk[0-9a-f]{13}[@:]'; }
+
+# unloaded: nor is anything else
+unloaded() {
+        shunt gc
+        check_equal "gc takes the datapath away with the last endpoint" "" \
+                "$(ls /sys/fs/bpf/shunt 2>/dev/null | grep -vE '^(endpoints|uplinks)$' | xargs)"
+        check_equal "no program of ours is loaded" "" "$(bpftool prog show | grep shunt_ || true)"
+}
+
+# finish: every scenario's last line
+finish() { echo "$checks checks passed"; }
