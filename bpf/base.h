@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * base.h - what every part of the datapath needs: kernel headers, verdicts, the compiler's hints.
+ */
+#ifndef SHUNT_BPF_BASE_H
+#define SHUNT_BPF_BASE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <linux/bpf.h>
+#include <linux/icmpv6.h>
+#include <linux/if_ether.h>
+#include <linux/if_link.h>
+#include <linux/in.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include <shunt/abi.h>
+
+/* Not in any header that can be included here: <sys/socket.h> is the C library's. */
+#ifndef AF_INET
+#define AF_INET 2
+#define AF_INET6 10
+#endif
+
+/*
+ * The same numbers mean the same to tcx and to netkit. No others are ever returned: netkit drops what it does not
+ * know where tcx lets it go on.
+ */
+enum verdict {
+	NEXT = TCX_NEXT,	/* not ours, or the host's stack shall have it */
+	DROP = TCX_DROP,
+	/* TCX_REDIRECT is what the redirect helpers return */
+};
+
+_Static_assert(TCX_NEXT == (int)NETKIT_NEXT && TCX_DROP == (int)NETKIT_DROP &&
+	       TCX_REDIRECT == (int)NETKIT_REDIRECT, "one program serves both hooks");
+
+#define likely(x) __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+
+/* Keeps the compiler from dropping bounds checks that it can prove and the verifier cannot. */
+#define opaque(x) asm volatile("" : "+r"(x))
+
+#define PROTO_IP bpf_htons(ETH_P_IP)
+#define PROTO_IP6 bpf_htons(ETH_P_IPV6)
+
+#define IP4_DF 0x4000		/* of frag_off, host order */
+#define IP4_MF 0x2000
+#define IP4_OFFSET 0x1fff
+
+/* Every packet carries an Ethernet header where it is parsed; a netkit pair in l3 mode has one of zero addresses. */
+#define L3 ETH_HLEN
+
+#endif

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * fib.h - the host's routing table decides where a packet goes, and its neighbour table to whom.
+ *
+ * The lookup is the one of a packet that came in by the endpoint's host end, rules, multipath and learned path MTUs
+ * included. What the kernel's answers mean (net/core/filter.c, bpf_ipv4_fib_lookup() and bpf_ipv6_fib_lookup()):
+ *
+ *	SUCCESS		a unicast route; ifindex and next hop are filled in
+ *	NOT_FWDED	the host itself; but also no route at all, which it does not tell apart. Both go up the host's
+ *			stack, which for want of a route answers "network unreachable", since forwarding is on for the
+ *			host end (IPv4), or always (IPv6).
+ *	FRAG_NEEDED	larger than the path's MTU; the next hop is NOT filled in
+ *	UNSUPP_LWT	the route encapsulates (MPLS, SRv6, ...), which only the host's stack can do
+ *	BLACKHOLE, UNREACHABLE, PROHIBIT	routes of that type
+ *	FWD_DISABLED	somebody switched forwarding off on the host end
+ *
+ * The frame is not addressed with what the lookup could tell (hence BPF_FIB_LOOKUP_SKIP_NEIGH) but by
+ * bpf_redirect_neigh(): only the kernel's own output path confirms a neighbour. Behind its back an entry leaves
+ * REACHABLE, is never probed, and is garbage-collected while in use.
+ */
+#ifndef SHUNT_BPF_FIB_H
+#define SHUNT_BPF_FIB_H
+
+#include "policy.h"
+#include "parse.h"
+
+/*
+ * Ports matter to rules that name them and to multipath hashing by them, so they are looked up where they are at
+ * hand. Fragments have none, the first included: all of a packet must take one way.
+ */
+static __always_inline void fill_ports(struct __sk_buff *skb, struct bpf_fib_lookup *fib, const __be16 *ports)
+{
+	if ((fib->l4_protocol == IPPROTO_TCP || fib->l4_protocol == IPPROTO_UDP) &&
+	    (void *)(ports + 2) <= (void *)(long)skb->data_end) {
+		fib->sport = ports[0];
+		fib->dport = ports[1];
+	}
+}
+
+/**
+ * fill4() - asks for the way of an IPv4 packet.
+ * @ifindex: the host end that it came in by
+ * @size: of the largest packet that goes out, network layer
+ */
+static __always_inline void fill4(struct __sk_buff *skb, struct bpf_fib_lookup *fib, const struct iphdr *ip,
+				  __u32 ifindex, __u32 size)
+{
+	fib->family = AF_INET;
+	fib->ifindex = ifindex;
+	fib->tot_len = size;
+	fib->tos = ip->tos;
+	fib->l4_protocol = ip->protocol;
+	fib->ipv4_src = ip->saddr;
+	fib->ipv4_dst = ip->daddr;
+	if (!(ip->frag_off & bpf_htons(IP4_MF | IP4_OFFSET)) && likely(*(const __u8 *)ip == 0x45))
+		fill_ports(skb, fib, (const __be16 *)(ip + 1));
+}
+
+static __always_inline void fill6(struct __sk_buff *skb, struct bpf_fib_lookup *fib, const struct ipv6hdr *ip,
+				  __u32 ifindex, __u32 size)
+{
+	const word *source = (const word *)&ip->saddr, *destination = (const word *)&ip->daddr;
+
+	fib->family = AF_INET6;
+	fib->ifindex = ifindex;
+	fib->tot_len = size;
+	fib->flowinfo = *(const __be32 *)ip & bpf_htonl(0x0fffffff);
+	fib->l4_protocol = ip->nexthdr;
+	__builtin_memcpy(fib->ipv6_src, source, sizeof(fib->ipv6_src));
+	__builtin_memcpy(fib->ipv6_dst, destination, sizeof(fib->ipv6_dst));
+	fill_ports(skb, fib, (const __be16 *)(ip + 1));
+}
+
+/* Sends the packet by the way that a successful lookup found. The next hop of an IPv4 packet may be IPv6. */
+static __always_inline int send_by(const struct bpf_fib_lookup *fib)
+{
+	struct bpf_redir_neigh hop = { .nh_family = fib->family };
+
+	__builtin_memcpy(hop.ipv6_nh, fib->ipv6_dst, sizeof(hop.ipv6_nh));
+	return bpf_redirect_neigh(fib->ifindex, &hop, sizeof(hop), 0);
+}
+
+/* One hop less; the checksum follows as in the kernel's ip_decrease_ttl() (RFC 1624). */
+static __always_inline void decrease_ttl4(struct iphdr *ip)
+{
+	__u32 check = ip->check + bpf_htons(0x0100);
+
+	ip->check = check + (check >= 0xffff);
+	ip->ttl--;
+}
+
+/*
+ * IPv6 has no checksum to follow, but the driver's over the whole packet (CHECKSUM_COMPLETE) must, or the receiver's
+ * stack would find it wrong. Where there is none, the call does nothing.
+ */
+static __always_inline void decrease_ttl6(struct __sk_buff *skb, struct ipv6hdr *ip)
+{
+	ip->hop_limit--;
+	bpf_csum_update(skb, ~(__u32)bpf_htons(1));
+}
+
+#endif

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * parse.h - from bytes to headers: bounds, sanity, and what hides behind options and extension headers.
+ *
+ * The fast path reads fixed headers in place. What is rare (IPv4 options, IPv6 extension headers, GSO) is read by
+ * bpf_skb_load_bytes() in functions of their own, so that the fast path stays short.
+ */
+#ifndef SHUNT_BPF_PARSE_H
+#define SHUNT_BPF_PARSE_H
+
+#include "base.h"
+
+#define MAX_EXTENSIONS 8	/* headers walked before the packet is given up on; stacks agree on fewer */
+
+/**
+ * headers() - makes the first @size bytes readable and writable in place.
+ * @size: a constant, the Ethernet header included
+ *
+ * Invalidates earlier pointers into the packet. Headers are nearly always linear already.
+ *
+ * Return: the Ethernet header, or NULL if the packet is shorter.
+ */
+static __always_inline struct ethhdr *headers(struct __sk_buff *skb, const __u32 size)
+{
+	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
+
+	if (likely(data + size <= end))
+		return data;
+	if (bpf_skb_pull_data(skb, size))
+		return NULL;
+	data = (void *)(long)skb->data;
+	end = (void *)(long)skb->data_end;
+	return data + size <= end ? data : NULL;
+}
+
+/*
+ * Looks for a source route among @size bytes of IPv4 options: with one, the host would send the packet where the
+ * sender, not the routing table, says (RFC 7126, 4.3 and 4.4). Return: whether the options are sane and free of it.
+ */
+static __noinline bool options4_sane(struct __sk_buff *skb, __u32 size)
+{
+	__u8 option[64] = {};
+	__u32 at = 0;
+
+	opaque(size);
+	if (size == 0 || size > 40 || bpf_skb_load_bytes(skb, L3 + sizeof(struct iphdr), option, size))
+		return false;
+	for (int i = 0; i < 40 && at < size; i++) {
+		__u8 kind = option[at & 63], len = option[(at + 1) & 63];
+
+		if (kind == 0)		/* end of options */
+			return true;
+		if (kind == 1) {	/* no operation, the only other one without a length */
+			at++;
+			continue;
+		}
+		if (len < 2 || at + len > size || kind == 0x83 || kind == 0x89)	/* LSRR, SSRR */
+			return false;
+		at += len;
+	}
+	return true;
+}
+
+/* Return: whether version and lengths of an IPv4 header agree with the packet's, options included. */
+static __always_inline bool header4_sane(struct __sk_buff *skb, const struct iphdr *ip)
+{
+	__u32 total = bpf_ntohs(ip->tot_len), left = skb->len - L3;
+
+	/* One comparison for version 4 with no options; BIG TCP has a length of 0 for what 16 bits cannot say. */
+	if (likely(*(const __u8 *)ip == 0x45))
+		return likely(total >= sizeof(*ip) && total <= left) || (total == 0 && left > 0xffff);
+	return ip->version == 4 && ip->ihl > 5 && total >= ip->ihl * 4U && total <= left &&
+	       options4_sane(skb, ip->ihl * 4U - sizeof(*ip));
+}
+
+struct transport {
+	__u32 offset;		/* of the transport header, from the packet's start */
+	__u8 protocol;
+	__u8 type;		/* first byte behind the headers, which is the type of an ICMP message */
+	bool later_fragment;	/* the header is in another packet; offset, protocol and type say nothing */
+	bool source_routed;	/* by a type 0 routing header (RFC 5095) */
+};
+
+static __always_inline bool is_extension(__u8 next)
+{
+	return next == IPPROTO_HOPOPTS || next == IPPROTO_ROUTING || next == IPPROTO_FRAGMENT ||
+	       next == IPPROTO_DSTOPTS || next == IPPROTO_AH || next == IPPROTO_MH || next == 139 || next == 140;
+}
+
+/**
+ * walk6() - walks the extension headers of an IPv6 packet.
+ * @next: the fixed header's next header
+ * @ret: where the chain ends
+ *
+ * Return: 0, or -1 if the chain is truncated or longer than anything sane.
+ */
+static __noinline int walk6(struct __sk_buff *skb, __u8 next, struct transport *ret)
+{
+	__u32 at = L3 + sizeof(struct ipv6hdr);
+	__u8 head[4];
+
+	ret->later_fragment = ret->source_routed = false;
+	for (int i = 0; i <= MAX_EXTENSIONS; i++) {
+		if (!is_extension(next)) {
+			ret->offset = at;
+			ret->protocol = next;
+			ret->type = 0;
+			return next == IPPROTO_NONE ? 0 : bpf_skb_load_bytes(skb, at, &ret->type, 1) ? -1 : 0;
+		}
+		if (bpf_skb_load_bytes(skb, at, head, sizeof(head)))
+			return -1;
+		if (next == IPPROTO_ROUTING && head[2] == 0)
+			ret->source_routed = true;
+		if (next == IPPROTO_FRAGMENT && (head[2] || head[3] & 0xf8)) {
+			ret->later_fragment = true;
+			return 0;
+		}
+		at += next == IPPROTO_FRAGMENT ? 8 : next == IPPROTO_AH ? (head[1] + 2) * 4 : (head[1] + 1) * 8;
+		next = head[0];
+	}
+	return -1;
+}
+
+/* Return: whether version and length of an IPv6 header agree with the packet's, and nothing routes by source. */
+static __always_inline bool header6_sane(struct __sk_buff *skb, const struct ipv6hdr *ip)
+{
+	__u32 payload = bpf_ntohs(ip->payload_len), left = skb->len - L3 - sizeof(*ip);
+	struct transport t;
+
+	if (unlikely(ip->version != 6 || payload > left))
+		return false;
+	/* BIG TCP has a length of 0, with a jumbo option before it on older kernels. */
+	if (unlikely(payload == 0 && left <= 0xffff && ip->nexthdr != IPPROTO_HOPOPTS && ip->nexthdr != IPPROTO_NONE))
+		return false;
+	return likely(!is_extension(ip->nexthdr)) || (walk6(skb, ip->nexthdr, &t) == 0 && !t.source_routed);
+}
+
+/*
+ * Return: network-layer bytes of one segment of a GSO packet, as it will be on the wire. Where the transport is
+ * behind extension headers, their bytes count as well.
+ */
+static __noinline __u32 segment_size(struct __sk_buff *skb)
+{
+	struct transport t = { .offset = L3 };
+	__u8 byte = 0;
+
+	if (skb->gso_size == 0xffff)	/* GSO_BY_FRAGS: SCTP cuts by its own PMTU, there is no one size */
+		return 0;
+	if (skb->protocol == PROTO_IP) {
+		if (bpf_skb_load_bytes(skb, L3, &byte, 1) ||
+		    bpf_skb_load_bytes(skb, L3 + offsetof(struct iphdr, protocol), &t.protocol, 1))
+			return 0;
+		t.offset += (byte & 0xf) * 4;
+	} else if (bpf_skb_load_bytes(skb, L3 + offsetof(struct ipv6hdr, nexthdr), &byte, 1) ||
+		   walk6(skb, byte, &t)) {
+		return 0;
+	}
+	byte = 2 << 4;	/* a UDP header, in TCP's terms */
+	if (t.protocol == IPPROTO_TCP && bpf_skb_load_bytes(skb, t.offset + 12, &byte, 1))
+		return 0;
+	/* The jumbo option that older kernels carry in BIG TCP's packets never reaches the wire. */
+	if (skb->protocol == PROTO_IP6 && skb->len > 0xffff && t.offset == L3 + sizeof(struct ipv6hdr) + 8)
+		t.offset -= 8;
+	return t.offset - L3 + (byte >> 4) * 4 + skb->gso_size;
+}
+
+/* Return: network-layer bytes of the largest packet that this one becomes on the wire. */
+static __always_inline __u32 packet_size(struct __sk_buff *skb)
+{
+	return likely(!skb->gso_size) ? skb->len - L3 : segment_size(skb);
+}
+
+#endif

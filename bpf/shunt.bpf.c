@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+/*
+ * shunt.bpf.c - the datapath: packets between containers' sockets and the host's uplink, past the host's stack.
+ *
+ *	container A                      host                                     the wire
+ *	 socket
+ *	   |
+ *	  eth0 ==netkit==[shunt_from_ct]--(source mine? local? route?)--redirect_neigh--> uplink -->
+ *	                        |      \
+ *	                        |       `--NEXT--> host's stack (its own addresses; "kernel" routing)
+ *	                        |
+ *	                     redirect  (to another container of this host)
+ *	                        |
+ *	container B             v
+ *	  eth0 ==netkit==[shunt_to_ct]<---- host's stack
+ *	   ^
+ *	   `-------redirect_peer-----------[shunt_from_wire]<----------------------------- uplink <--
+ *	                                            \
+ *	                                             `--NEXT--> host's stack (whatever is no endpoint's)
+ *
+ * With veth in place of netkit, shunt_from_ct is at tcx ingress of the host end and reaches B by redirect_peer as well;
+ * shunt_to_ct is at its tcx egress. The programs are the same.
+ *
+ * All are BPF_PROG_TYPE_SCHED_CLS, loaded once for all containers: what differs between those is looked up. The plain
+ * section name keeps libbpf from attaching them by itself, and the kernel lets such a program be linked to tcx and to
+ * netkit alike.
+ */
+#include "from_ct.h"
+#include "to_ct.h"
+
+SEC("tc")
+int shunt_from_ct(struct __sk_buff *skb)
+{
+	return from_ct(skb);
+}
+
+SEC("tc")
+int shunt_to_ct(struct __sk_buff *skb)
+{
+	return to_ct(skb);
+}
+
+/* At an uplink with Ethernet addresses. */
+SEC("tc")
+int shunt_from_wire(struct __sk_buff *skb)
+{
+	return from_wire(skb, ETH_HLEN);
+}
+
+/* At an uplink whose packets begin with the IP header: WireGuard, tun. */
+SEC("tc")
+int shunt_from_wire_l3(struct __sk_buff *skb)
+{
+	return from_wire(skb, 0);
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * stats.h - an endpoint's counters, which are part of its entry in "interfaces".
+ *
+ * The entry is this CPU's own copy, and all programs run with bottom halves off: plain additions do. Bytes include
+ * the Ethernet header, and a GSO packet counts as one, so that the figures match the container's own interface.
+ */
+#ifndef SHUNT_BPF_STATS_H
+#define SHUNT_BPF_STATS_H
+
+#include "maps.h"
+
+static __always_inline void count_tx(struct shunt_interface *from, __u32 bytes)
+{
+	from->counters.tx_packets++;
+	from->counters.tx_bytes += bytes;
+}
+
+static __always_inline void count_rx(struct shunt_interface *to, __u32 bytes)
+{
+	to->counters.rx_packets++;
+	to->counters.rx_bytes += bytes;
+}
+
+/**
+ * drop() - counts and drops a packet.
+ * @who: the endpoint that the container's owner will look at
+ *
+ * Return: the verdict.
+ */
+static __always_inline int drop(struct shunt_interface *who, enum shunt_drop why)
+{
+	who->counters.dropped[why]++;
+	return DROP;
+}
+
+/**
+ * pass() - counts as sent what the host's stack shall carry on.
+ *
+ * Return: the verdict.
+ */
+static __always_inline int pass(struct __sk_buff *skb, struct shunt_interface *from)
+{
+	count_tx(from, skb->len);
+	return NEXT;
+}
+
+#endif
