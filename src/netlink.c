@@ -129,7 +129,8 @@ static uint32_t prepare(struct netlink *netlink, struct nl_msg *msg)
 	struct nlmsghdr *h = nlmsg_hdr(msg);
 
 	h->nlmsg_flags |= NLM_F_REQUEST;
-	if (!(h->nlmsg_flags & NLM_F_DUMP))
+	/* NLM_F_DUMP is two bits, of which NLM_F_EXCL is one. */
+	if ((h->nlmsg_flags & NLM_F_DUMP) != NLM_F_DUMP)
 		h->nlmsg_flags |= NLM_F_ACK;
 	h->nlmsg_seq = ++netlink->sequence;
 	h->nlmsg_pid = 0;
