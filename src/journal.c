@@ -11,10 +11,26 @@
 
 #define FIELD_MAX (sizeof(((struct shunt_error *)0)->text) + SHUNT_ID_MAX + 32)
 
+static bool in_id(char c)
+{
+	const char one[] = { c, '\0' };
+
+	return c == '.' || c == '-' || (c && id_check(one, NULL) == 0);
+}
+
+/* Whether @text has @id as a word, and not just as a part of one. */
+static bool mentions(const char *text, const char *id)
+{
+	for (const char *at = text; (at = strstr(at, id)); at++)
+		if ((at == text || !in_id(at[-1])) && !in_id(at[strlen(id)]))
+			return true;
+	return false;
+}
+
 /* One line about @id: text that does not name it gets it in front. */
 static void write_line(const struct shunt_error *error, const char *id, char *line, size_t size)
 {
-	bool named = !id || !id[0] || strstr(error->text, id);
+	bool named = !id || mentions(error->text, id);
 
 	snprintf(line, size, "%s%s%s", named ? "" : id, named ? "" : ": ", error->text);
 }

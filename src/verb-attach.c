@@ -13,7 +13,7 @@
 
 struct target {
 	const char *netns;
-	const char *pid;
+	pid_t pid;		/* 0: none */
 };
 
 static int attach_options(struct cli *cli, int argc, char **argv, struct shunt_request *request, struct target *target)
@@ -25,14 +25,17 @@ static int attach_options(struct cli *cli, int argc, char **argv, struct shunt_r
 		{ "pid", required_argument, NULL, OPTION_PID },
 		OPTIONS_END,
 	};
+	uint64_t pid;
 	int c, r;
 
 	while ((c = getopt_long(argc, argv, OPTIONS_SHORT, options, NULL)) != -1) {
 		r = CLI_CONTINUE;
 		if (c == OPTION_NETNS)
 			target->netns = optarg;
+		else if (c == OPTION_PID && number_parse(optarg, 1, INT32_MAX, &pid) < 0)
+			r = cli_usage(cli, "--pid \"%s\" is no process ID", optarg);
 		else if (c == OPTION_PID)
-			target->pid = optarg;
+			target->pid = (pid_t)pid;
 		else
 			r = cli_request_option(cli, request, c, argv);
 		if (r != CLI_CONTINUE)
@@ -44,17 +47,6 @@ static int attach_options(struct cli *cli, int argc, char **argv, struct shunt_r
 		return cli_usage(cli, "one of --netns and --pid is needed");
 	request->id = argv[optind];
 	return CLI_CONTINUE;
-}
-
-static int open_target(const struct target *target, struct shunt_error *error)
-{
-	uint64_t pid;
-
-	if (target->netns)
-		return netns_open_path(target->netns, error);
-	if (number_parse(target->pid, 1, INT32_MAX, &pid) < 0)
-		return shunt_fail(error, -EINVAL, "--pid \"%s\" is no process ID", target->pid);
-	return netns_open_pid((pid_t)pid, error);
 }
 
 static int attach(struct cli *cli, struct shunt_request *request, const struct target *target, struct shunt_info *ret,
@@ -70,7 +62,7 @@ static int attach(struct cli *cli, struct shunt_request *request, const struct t
 	r = rights_check(error);
 	if (r < 0)
 		return r;
-	netns = open_target(target, error);
+	netns = target->netns ? netns_open_path(target->netns, error) : netns_open_pid(target->pid, error);
 	if (netns < 0)
 		return netns;
 	r = shunt_open(cli->state, true, &instance, error);
