@@ -19,6 +19,9 @@ PKGCONF ?= pkgconf
 INSTALL ?= install
 
 B := build
+# make V=1 shows commands whole; else one short line each.
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-8s %s\n' '$1' '$@')
 PACKAGES := libbpf libnl-3.0 libsystemd libcap
 CFLAGS ?= -O2 -g
 CFLAGS += -std=gnu17 -Wall -Wextra -Werror -Wshadow -Wmissing-prototypes -Wno-missing-field-initializers
@@ -40,33 +43,40 @@ FUZZ := $(patsubst %.c,$(B)/%,$(wildcard test/fuzz/*.c))
 all: $(B)/shunt
 
 $(B)/shunt: $(OBJECTS)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(call say,LINK)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(B)/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h) include/shunt/abi.h
 	@mkdir -p $(@D)
-	$(CLANG) $(BPF_CFLAGS) -c -o $@ $<
+	$(call say,BPF)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -c -o $@ $<
 
 $(B)/%.skel.h: $(B)/%.bpf.o
-	$(BPFTOOL) gen skeleton $< name $*_bpf >$@
+	$(call say,SKEL)
+	$(Q)$(BPFTOOL) gen skeleton $< name $*_bpf >$@
 
 $(B)/src/datapath.o $(PACKET): $(B)/shunt.skel.h
 
 $(B)/test/unit/%: test/unit/%.c $(ENGINE)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -o $@ $< $(ENGINE) $(LDLIBS) -lcmocka
+	$(call say,TEST)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -o $@ $< $(ENGINE) $(LDLIBS) -lcmocka
 
 $(B)/test/bpf/%: test/bpf/%.c $(wildcard test/bpf/*.h)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -o $@ $< $(LDLIBS) -lcmocka
+	$(call say,TEST)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -o $@ $< $(LDLIBS) -lcmocka
 
 # The engine's own sources, instrumented: what a target does not reach is dropped by the linker.
 $(B)/test/fuzz/%: test/fuzz/%.c $(B)/shunt.skel.h $(SOURCES)
 	@mkdir -p $(@D)
-	$(CLANG) $(CPPFLAGS) $(filter-out -Werror,$(CFLAGS)) -Wno-unknown-warning-option -g -O1 \
+	$(call say,FUZZ)
+	$(Q)$(CLANG) $(CPPFLAGS) $(filter-out -Werror,$(CFLAGS)) -Wno-unknown-warning-option -g -O1 \
 		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -o $@ $< \
 		$(filter-out src/main.c,$(SOURCES)) $(LDLIBS)
 

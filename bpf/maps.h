@@ -43,6 +43,14 @@ struct {
 } registry SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, SHUNT_MAX_NETWORKS);
+	__type(key, char[SHUNT_NETWORK_MAX]);
+	__type(value, struct shunt_network_record);
+} networks SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
