@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "unit.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "address.h"
+#include "network.h"
+
+#define V4 "\"subnets\": [\"10.1.0.0/16\"]"
+#define V6 "\"subnets\": [\"fd00:1::/64\"]"
+
+static struct shunt_network parsed(const char *text)
+{
+	struct shunt_network network;
+	struct shunt_error error;
+
+	if (network_parse("web", text, "web.json", &network, &error) < 0)
+		fail_msg("%s", error.text);
+	return network;
+}
+
+static void left_out_keys_have_their_defaults(void **state)
+{
+	struct shunt_network network = parsed("{" V4 "}");
+
+	(void)state;
+	assert_string_equal(network.name, "web");
+	assert_int_equal(network.subnet4.length, 16);
+	assert_int_equal(network.subnet6.family, 0);
+	assert_int_equal(network.mode, SHUNT_MODE_L3);
+	assert_int_equal(network.mtu, 0);
+	assert_true(network.uplinks_auto);
+	assert_int_equal(network.routing, SHUNT_ROUTING_BPF);
+	assert_true(network.masquerade);
+	assert_true(network.isolate);
+	assert_false(network.internal);
+}
+
+static void each_key_is_read(void **state)
+{
+	struct shunt_network network = parsed("{\"subnets\": [\"fd00:1::/64\", \"10.1.0.0/16\"], \"mode\": \"l2\", "
+					      "\"mtu\": 9000, \"uplinks\": [\"eth0\", \"wlan0\"], \"routing\": \"kernel\", "
+					      "\"masquerade\": false, \"isolate\": false, \"internal\": true}");
+
+	(void)state;
+	assert_int_equal(network.subnet4.family, AF_INET);
+	assert_int_equal(network.subnet6.family, AF_INET6);
+	assert_int_equal(network.mode, SHUNT_MODE_L2);
+	assert_int_equal(network.mtu, 9000);
+	assert_false(network.uplinks_auto);
+	assert_int_equal(network.n_uplinks, 2);
+	assert_string_equal(network.uplinks[1], "wlan0");
+	assert_int_equal(network.routing, SHUNT_ROUTING_KERNEL);
+	assert_false(network.masquerade);
+	assert_false(network.isolate);
+	assert_true(network.internal);
+}
+
+/* Each text, and what its line must say: the place and the thing. */
+static const struct {
+	const char *text;
+	const char *about;
+} bad[] = {
+	{ "", "web.json: empty" },
+	{ "nope", "web.json:1:1" },
+	{ "{" V4, "web.json:1:" },
+	{ "{" V4 "} {}", "web.json:1:" },
+	{ "[]", "JSON object" },
+	{ "7", "JSON object" },
+	{ "{}", "\"subnets\"" },
+	{ "{\n " V4 ",\n \"subnet\": 1}", "web.json:3:2: unknown key \"subnet\"" },
+	{ "{" V4 ", \"mtu\": 1500, \"mtu\": 1400}", "key \"mtu\" is there twice" },
+	{ "{\"subnets\": []}", "subnets" },
+	{ "{\"subnets\": \"10.1.0.0/16\"}", "subnets" },
+	{ "{\"subnets\": [7]}", "subnets" },
+	{ "{\"subnets\": [\"10.1.0.0\"]}", "10.1.0.0" },
+	{ "{\"subnets\": [\"10.1.0.1/16\"]}", "10.1.0.0/16?" },
+	{ "{\"subnets\": [\"10.0.0.0/7\"]}", "/8 to /30" },
+	{ "{\"subnets\": [\"10.1.0.0/31\"]}", "/8 to /30" },
+	{ "{\"subnets\": [\"fd00::/47\"]}", "/48 to /120" },
+	{ "{\"subnets\": [\"fd00::/121\"]}", "/48 to /120" },
+	{ "{\"subnets\": [\"10.1.0.0/16\", \"10.2.0.0/16\"]}", "second of IPv4" },
+	{ "{\"subnets\": [\"127.0.0.0/8\"]}", "reserved" },
+	{ "{\"subnets\": [\"224.1.0.0/16\"]}", "reserved" },
+	{ "{\"subnets\": [\"169.254.7.0/24\"]}", "reserved" },
+	{ "{\"subnets\": [\"fe80::/64\"]}", "reserved" },
+	{ "{\"subnets\": [\"::ffff:10.0.0.0/104\"]}", "reserved" },
+	{ "{" V4 ", \"mode\": \"l4\"}", "\"l3\" or \"l2\"" },
+	{ "{" V4 ", \"mode\": 3}", "mode" },
+	{ "{" V4 ", \"mtu\": 575}", "mtu" },
+	{ "{" V4 ", \"mtu\": 65536}", "mtu" },
+	{ "{" V4 ", \"mtu\": -1}", "mtu" },
+	{ "{" V4 ", \"mtu\": \"1500\"}", "mtu" },
+	{ "{" V4 ", \"mtu\": 1500.5}", "mtu" },
+	{ "{" V6 ", \"mtu\": 1279}", "mtu" },
+	{ "{\"mtu\": 1279, " V6 "}", "mtu" },
+	{ "{" V4 ", \"uplinks\": \"eth0\"}", "uplinks" },
+	{ "{" V4 ", \"uplinks\": []}", "uplinks" },
+	{ "{" V4 ", \"uplinks\": [\"1234567890123456\"]}", "1234567890123456" },
+	{ "{" V4 ", \"uplinks\": [\"eth0\", \"eth0\"]}", "twice" },
+	{ "{" V4 ", \"uplinks\": [\"a\",\"b\",\"c\",\"d\",\"e\",\"f\",\"g\",\"h\",\"i\",\"j\",\"k\",\"l\",\"m\",\"n\",\"o\","
+	  "\"p\",\"q\"]}", "1 to 16" },
+	{ "{" V4 ", \"uplinks\": [null]}", "uplinks" },
+	{ "{" V4 ", \"routing\": \"host\"}", "routing" },
+	{ "{" V4 ", \"masquerade\": 1}", "masquerade" },
+	{ "{" V4 ", \"isolate\": \"true\"}", "isolate" },
+	{ "{" V4 ", \"internal\": null}", "internal" },
+};
+
+static void bad_text_is_refused_with_place_and_thing(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ELEMENTSOF(bad); i++) {
+		struct shunt_network network = { .mtu = 77 };
+		struct shunt_error error = {};
+
+		assert_refused(network_parse("web", bad[i].text, "web.json", &network, &error), -EINVAL, &error, bad[i].about);
+		assert_non_null(strstr(error.text, "web.json"));
+		assert_int_equal(network.mtu, 77);
+	}
+}
+
+static void smallest_mtu_depends_on_the_families(void **state)
+{
+	(void)state;
+	assert_int_equal(parsed("{" V4 ", \"mtu\": 576}").mtu, 576);
+	assert_int_equal(parsed("{" V6 ", \"mtu\": 1280}").mtu, 1280);
+}
+
+static void default_network_may_leave_out_its_subnets(void **state)
+{
+	struct shunt_network network;
+	char text[PREFIX_TEXT_MAX];
+
+	(void)state;
+	assert_int_equal(network_parse("default", "{\"mtu\": 1400}", "x", &network, NULL), 0);
+	assert_string_equal(prefix_format(&network.subnet4, text), "10.207.0.0/16");
+	/* RFC 4193: fd, 40 bits, subnet 0. */
+	assert_int_equal(network.subnet6.bytes[0], 0xfd);
+	assert_int_equal(network.subnet6.length, 64);
+	assert_false(prefix_has_host_bits(&network.subnet6));
+	assert_int_equal(network.subnet6.bytes[6] | network.subnet6.bytes[7], 0);
+	/* One file key replaces both. */
+	assert_int_equal(network_parse("default", "{" V4 "}", "x", &network, NULL), 0);
+	assert_int_equal(network.subnet6.family, 0);
+}
+
+static void address_of_the_subnet_is_taken(void **state)
+{
+	struct shunt_network network = parsed("{\"subnets\": [\"10.1.0.0/16\", \"fd00:1::/64\"]}");
+	static const char *const texts[] = { "10.1.0.2", "10.1.255.254", "10.1.0.9/16", "10.1.0.9/32", "fd00:1::2",
+					     "fd00:1::ffff:ffff:ffff:ffff/64", "fd00:1::1:0" };
+
+	(void)state;
+	for (size_t i = 0; i < ELEMENTSOF(texts); i++) {
+		struct shunt_prefix address;
+
+		assert_int_equal(network_address(&network, texts[i], &address, NULL), 0);
+		assert_int_equal(address.length, family_bits(address.family));
+	}
+}
+
+static void other_addresses_are_refused_with_a_line(void **state)
+{
+	struct shunt_network network = parsed("{\"subnets\": [\"10.1.0.0/16\", \"fd00:1::/64\"]}");
+	struct shunt_network only4 = parsed("{" V4 "}");
+	static const struct {
+		const char *text;
+		int r;
+	} cases[] = {
+		{ "", -EINVAL },	  { "web", -EINVAL },	     { "10.1.0.300", -EINVAL }, { "10.1.0.9/24", -EINVAL },
+		{ "10.1.0.0", -ERANGE },  { "10.1.0.1", -ERANGE },   { "10.1.255.255", -ERANGE }, { "10.2.0.9", -ERANGE },
+		{ "fd00:1::", -ERANGE },  { "fd00:1::1", -ERANGE },  { "fd00:2::9", -ERANGE },
+	};
+	struct shunt_prefix address;
+	struct shunt_error error;
+
+	(void)state;
+	for (size_t i = 0; i < ELEMENTSOF(cases); i++)
+		assert_refused(network_address(&network, cases[i].text, &address, &error), cases[i].r, &error, cases[i].text);
+	assert_refused(network_address(&only4, "fd00:1::9", &address, &error), -ERANGE, &error, "no IPv6 subnet");
+}
+
+/* A directory of files for shunt_network_load(), removed with its test. */
+struct directory {
+	char path[64];
+};
+
+static int make_directory(void **state)
+{
+	struct directory *d = calloc(1, sizeof(*d));
+
+	assert_non_null(d);
+	strcpy(d->path, "/tmp/shunt-unit-XXXXXX");
+	assert_non_null(mkdtemp(d->path));
+	assert_int_equal(setenv("SHUNT_NETWORKS", d->path, 1), 0);
+	*state = d;
+	return 0;
+}
+
+static int remove_directory(void **state)
+{
+	struct directory *d = *state;
+	DIR *dir = opendir(d->path);
+
+	for (struct dirent *entry; dir && (entry = readdir(dir));)
+		if (entry->d_name[0] != '.' && unlinkat(dirfd(dir), entry->d_name, 0) < 0)
+			unlinkat(dirfd(dir), entry->d_name, AT_REMOVEDIR);
+	closedirp(&dir);
+	rmdir(d->path);
+	unsetenv("SHUNT_NETWORKS");
+	free(d);
+	return 0;
+}
+
+static void in_directory(void **state, const char *file, char path[static 128])
+{
+	const struct directory *d = *state;
+
+	snprintf(path, 128, "%s/%s", d->path, file);
+}
+
+static void write_file(void **state, const char *file, const char *text, size_t size)
+{
+	char path[128];
+	FILE *f;
+
+	in_directory(state, file, path);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	assert_int_equal(fwrite(text, 1, size, f), size);
+	assert_int_equal(fclose(f), 0);
+}
+
+static void unknown_network_is_named_and_default_is_not_unknown(void **state)
+{
+	struct shunt_network network;
+	struct shunt_error error;
+
+	(void)state;
+	assert_refused(shunt_network_load("nope", &network, &error), -ENOENT, &error, "nope");
+	assert_refused(shunt_network_load("../etc", &network, &error), -EINVAL, &error, "../etc");
+	assert_int_equal(shunt_network_load("default", &network, &error), 0);
+	assert_int_equal(shunt_network_load(NULL, &network, &error), 0);
+	assert_string_equal(network.name, "default");
+}
+
+static void file_overrides_the_default(void **state)
+{
+	struct shunt_network network;
+
+	write_file(state, "default.json", "{\"mtu\": 1400}", 13);
+	assert_int_equal(shunt_network_load("default", &network, NULL), 0);
+	assert_int_equal(network.mtu, 1400);
+}
+
+static void what_is_no_file_is_refused_at_once(void **state)
+{
+	struct shunt_network network;
+	struct shunt_error error;
+	char path[128];
+
+	in_directory(state, "fifo.json", path);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_refused(shunt_network_load("fifo", &network, &error), -EINVAL, &error, "fifo.json");
+	in_directory(state, "dir.json", path);
+	assert_int_equal(mkdir(path, 0700), 0);
+	assert_refused(shunt_network_load("dir", &network, &error), -EINVAL, &error, "dir.json");
+}
+
+static void large_or_binary_files_are_refused(void **state)
+{
+	_cleanup_free_ char *big = calloc(1, NETWORK_FILE_MAX + 1);
+	struct shunt_network network;
+	struct shunt_error error;
+
+	assert_non_null(big);
+	memset(big, ' ', NETWORK_FILE_MAX + 1);
+	write_file(state, "big.json", big, NETWORK_FILE_MAX + 1);
+	assert_refused(shunt_network_load("big", &network, &error), -EFBIG, &error, "big.json");
+	write_file(state, "nul.json", "{\0}", 3);
+	assert_refused(shunt_network_load("nul", &network, &error), -EINVAL, &error, "nul.json");
+}
+
+static void names_are_sorted_and_include_the_default_once(void **state)
+{
+	_cleanup_(strv_freep) char **names = NULL;
+
+	write_file(state, "web.json", "", 0);
+	write_file(state, "default.json", "", 0);
+	write_file(state, "a.json", "", 0);
+	write_file(state, "a.json~", "", 0);
+	write_file(state, ".hidden.json", "", 0);
+	write_file(state, "README", "", 0);
+	assert_int_equal(shunt_network_names(&names, NULL), 0);
+	assert_string_equal(names[0], "a");
+	assert_string_equal(names[1], "default");
+	assert_string_equal(names[2], "web");
+	assert_null(names[3]);
+}
+
+int main(void)
+{
+#define IN_DIRECTORY(f) cmocka_unit_test_setup_teardown(f, make_directory, remove_directory)
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(left_out_keys_have_their_defaults),
+		cmocka_unit_test(each_key_is_read),
+		cmocka_unit_test(bad_text_is_refused_with_place_and_thing),
+		cmocka_unit_test(smallest_mtu_depends_on_the_families),
+		cmocka_unit_test(default_network_may_leave_out_its_subnets),
+		cmocka_unit_test(address_of_the_subnet_is_taken),
+		cmocka_unit_test(other_addresses_are_refused_with_a_line),
+		IN_DIRECTORY(unknown_network_is_named_and_default_is_not_unknown),
+		IN_DIRECTORY(file_overrides_the_default),
+		IN_DIRECTORY(what_is_no_file_is_refused_at_once),
+		IN_DIRECTORY(large_or_binary_files_are_refused),
+		IN_DIRECTORY(names_are_sorted_and_include_the_default_once),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
