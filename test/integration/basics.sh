@@ -10,6 +10,7 @@ v4=$(address4 one) v6=$(address6 one) w4=$(address4 two) w6=$(address6 two)
 check "container to container, IPv4" in_ct one ping -n -c 1 -W 5 "$w4"
 check "container to container, IPv6" in_ct one ping -n -c 1 -W 5 "$w6"
 check "container to itself, IPv4" in_ct one ping -n -c 1 -W 5 "$v4"
+check "container to itself, IPv6" in_ct one ping -n -c 1 -W 5 "$v6"
 check "container to the host, IPv4" in_ct one ping -n -c 1 -W 5 10.99.0.1
 check "container to the host, IPv6" in_ct one ping -n -c 1 -W 5 fd99::1
 check "host to container, IPv4" ping4 "$v4"
@@ -20,19 +21,52 @@ check "beyond to container, IPv4" beyond ping -n -c 1 -W 5 "$v4"
 check "beyond to container, IPv6" beyond ping -n -c 1 -W 5 "$v6"
 
 check_equal "both are ready" "ready ready" "$(shunt list --json | jq -r '[.[].state] | join(" ")')"
-if [ "$driver" != auto ]; then
-        check_equal "the driver is the one asked for" "$driver $driver" "$(shunt list --json | jq -r '[.[].driver] | join(" ")')"
+check_equal "the driver is the one asked for" "$driver $driver" "$(shunt list --json | jq -r '[.[].driver] | join(" ")')"
+end=$(host_end one)
+check_equal "the host end bears the ID as alias" one "$(ip -j link show "$end" | jq -r '.[0].ifalias')"
+check_equal "routes to the container carry our protocol number" "$v4 $v6" \
+        "$(ip -j route show proto 207 dev "$end" | jq -r '.[].dst') $(ip -6 -j route show proto 207 dev "$end" | jq -r '.[].dst')"
+check_equal "no other route leads there" 0 "$(ip -j route show dev "$end" | jq '[.[] | select(.protocol != "207")] | length')"
+
+# What is attached: ours on our devices, and nothing else.
+if [ "$driver" = netkit ]; then hooks='netkit/peer netkit/primary'; else hooks='tcx/egress tcx/ingress'; fi
+programs_on() { bpftool -j net show dev "$1" | jq -r '[.[].tc[] | "\(.kind) \(.name)"] | sort | join(", ")'; }
+read -r first second <<<"$hooks"
+if [ "$driver" = netkit ]; then
+        check_equal "our two programs are on the host end" "$first shunt_from_ct, $second shunt_to_ct" "$(programs_on "$end")"
+else
+        check_equal "our two programs are on the host end" "$first shunt_to_ct, $second shunt_from_ct" "$(programs_on "$end")"
 fi
+check_equal "our one program is on the wire" "tcx/ingress shunt_from_wire" "$(programs_on wire)"
+check_equal "none is on the loopback" "" "$(programs_on lo)"
+check_equal "none is inside the container" "" "$(ip netns exec one bpftool -j net show | jq -r '.[].tc[].name')"
+check_equal "no classic filter is on the host end" "" "$(tc filter show dev "$end" ingress 2>/dev/null; tc filter show dev "$end" egress 2>/dev/null)"
+check_not "no qdisc came with us" sh -c 'tc qdisc show | grep -q clsact'
+
+# The counters are the container's: what it sent, and what reached it.
+before=$(shunt show one --json | jq '[.. | .counters? // empty | .tx_packets, .rx_packets]' -c)
+check "ten packets" in_ct one ping -n -q -c 10 -i 0.01 -W 5 10.99.0.2
+after=$(shunt show one --json | jq '[.. | .counters? // empty | .tx_packets, .rx_packets]' -c)
+check_equal "ten out and ten in are counted" "[10,10]" "$(jq -nc "$after as \$a | $before as \$b | [\$a[0] - \$b[0], \$a[1] - \$b[1]]")"
 
 check "detach of an unknown ID is success" shunt detach nobody
 check "detach" shunt detach one
 check "detach again" shunt detach one
-check_not "its host end is gone" ip link show "$(host_end two)x"
+check_not "its host end is gone" ip link show "$end"
+check_not "and its end in the container" ip -n one link show eth0
 check "the other one is unharmed" in_ct two ping -n -c 1 -W 5 10.99.0.2
+check "the first is attached again" shunt attach one --netns /run/netns/one --driver "$driver"
+check_equal "to the same addresses" "$v4 $v6" "$(address4 one) $(address6 one)"
+check "and works" in_ct one ping -n -c 1 -W 5 10.99.0.2
+check "detach of the last but one" shunt detach one
+
 ip netns del two
 eventually sh -c 'shunt list --json | jq -e ".[0].state == \"stale\""'
 ok "a container that died is stale"
+ids=$(loaded)
 check "gc takes it back" shunt gc
 nothing_left
-unloaded
+check_not "and the datapath with it" test -e /sys/fs/bpf/shunt/datapath
+while read -r what id; do eventually gone "$what" "$id"; done <<<"$ids"
+ok "no program or map of ours is loaded"
 finish

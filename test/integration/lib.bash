@@ -2,7 +2,7 @@
 #
 # A scenario runs as root on "the host", which is a network namespace of its own or the lab's machine. The host's
 # uplink is the veth "wire"; behind it is the network namespace "beyond" with 10.99.0.2 and fd99::2, which is the
-# host's way to everywhere and routes the default network back.
+# host's way to everywhere and knows the way back to all containers.
 #
 # shellcheck shell=bash
 set -euo pipefail
@@ -34,13 +34,10 @@ refuse() {
 }
 # eventually COMMAND...: within 10 s; for what the kernel does behind our back
 eventually() {
-        local i
-        for ((i = 0; i < 100; i++)); do if "$@" >/dev/null 2>&1; then return 0; fi; sleep 0.1; done
+        local end=$((SECONDS + 10))
+        while ((SECONDS <= end)); do if "$@" >/dev/null 2>&1; then return 0; fi; sleep 0.05; done
         die "not within 10 s: $*"
 }
-
-# The subnet6 of the default network, without its "::/64".
-ula() { shunt network show default --json | jq -r '.subnets[] | select(contains(":"))' | sed 's,::/64,,'; }
 
 world() {
         ip netns add beyond
@@ -54,8 +51,9 @@ world() {
         ip -n beyond link set wire up
         ip route add default via 10.99.0.2
         ip -6 route add default via fd99::2
-        ip -n beyond route add 10.207.0.0/16 via 10.99.0.1
-        ip -n beyond route add "$(ula)::/64" via fd99::1
+        # All that a network may have as subnet here: 10/8 and the unique local addresses.
+        ip -n beyond route add 10.0.0.0/8 via 10.99.0.1
+        ip -n beyond route add fd00::/8 via fd99::1
 }
 beyond() { ip netns exec beyond "$@"; }
 
@@ -103,30 +101,51 @@ stop() { "$1" delete --force "$2"; }
 ping4() { ping -4 -n -c 1 -W 5 "$1"; }
 ping6() { ping -6 -n -c 1 -W 5 "$1"; }
 
+# What the instance has loaded, as "prog N" and "map N" in lines.
+loaded() {
+        local pin
+        for pin in /sys/fs/bpf/shunt/datapath/*; do
+                bpftool -j prog show pinned "$pin" 2>/dev/null | jq -r '"prog \(.id? // empty)"' ||
+                        bpftool -j map show pinned "$pin" | jq -r '"map \(.id)"'
+        done | sort -u
+}
+gone() { ! bpftool "$1" show id "$2" >/dev/null 2>&1; }
+no_links() { ! ip -o link show | grep -Eq ' nk[0-9a-f]{13}[@:]'; }
+no_process() { ! grep -lsx shunt /proc/[0-9]*/comm; }
+
 # nothing_left: no trace of any endpoint; the loaded datapath may stay until gc
 nothing_left() {
+        local pins=/sys/fs/bpf/shunt map left
         eventually no_links
-        check_equal "no route of ours is left" "" "$(ip route show proto 207; ip -6 route show proto 207)"
-        check_equal "no endpoint is left" "[]" "$(shunt list --json)"
-        check_equal "no program is attached anywhere" "" "$(bpftool net show | grep shunt_ || true)"
-        local pins=/sys/fs/bpf/shunt
+        eventually no_process
+        left=$(ip route show table all proto 207; ip -6 route show table all proto 207)
+        [ -z "$left" ] || die "routes are left: $left"
+        left=$(shunt list --json)
+        [ "$left" = "[]" ] || die "endpoints are left: $left"
+        left=$(bpftool net show | grep shunt_ || true)
+        [ -z "$left" ] || die "programs are left attached: $left"
+        if [ -d $pins ]; then
+                left=$(find $pins -mindepth 2 -not -path "$pins/datapath/*")
+                [ -z "$left" ] || die "pins are left: $left"
+        fi
         if [ -d $pins/datapath ]; then
-                check_equal "no endpoint's pins are left" "" "$(ls $pins/endpoints $pins/uplinks | grep -v : | xargs)"
-                local map
                 for map in interfaces addresses4 addresses6 registry networks; do
-                        check_equal "map $map is empty" "0" \
-                                "$(bpftool map dump pinned $pins/datapath/$map -j | jq 'length')"
+                        left=$(bpftool map dump pinned $pins/datapath/$map -j)
+                        [ "$left" = "[]" ] || die "map $map has entries left: $left"
                 done
         fi
+        ok "nothing is left: no link, route, pin, attached program, map entry or process"
 }
-no_links() { ! ip -o link show | grep -Eq ' nk[0-9a-f]{13}[@:]'; }
 
-# unloaded: nor is anything else
+# unloaded: nor are programs and maps, once gc has looked
 unloaded() {
-        shunt gc
-        check_equal "gc takes the datapath away with the last endpoint" "" \
-                "$(ls /sys/fs/bpf/shunt 2>/dev/null | grep -vE '^(endpoints|uplinks)$' | xargs)"
-        check_equal "no program of ours is loaded" "" "$(bpftool prog show | grep shunt_ || true)"
+        local ids what id
+        ids=$(loaded)
+        shunt gc >/dev/null
+        check_equal "gc takes the datapath away with the last endpoint" "" "$(find /sys/fs/bpf/shunt -mindepth 1 |
+                grep -vE '/(endpoints|uplinks)$' || true)"
+        while read -r what id; do [ -z "$id" ] || eventually gone "$what" "$id"; done <<<"$ids"
+        ok "no program or map of ours is loaded"
 }
 
 # finish: every scenario's last line
