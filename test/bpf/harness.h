@@ -141,7 +141,7 @@ static inline struct shunt_counters counters_of(enum who who)
 	assert_int_equal(bpf_map_lookup_elem(bpf_map__fd(skel->maps.interfaces), &ifindex, each), 0);
 	for (int i = 0; i < cpus; i++)
 		for (size_t j = 0; j < sizeof(sum) / sizeof(uint64_t); j++)
-			((uint64_t *)&sum)[j] += ((uint64_t *)&each[i].counters)[j];
+			((__u64 *)&sum)[j] += ((__u64 *)&each[i].counters)[j];
 	free(each);
 	return sum;
 }
@@ -291,9 +291,9 @@ static inline void check_counters(const char *where, const struct packet *in, co
 		if (who == (int)want->loser)
 			due.dropped[want->why] = 1;
 		for (size_t j = 0; j < sizeof(have) / sizeof(uint64_t); j++)
-			if (((uint64_t *)&have)[j] != ((uint64_t *)&due)[j])
+			if (((__u64 *)&have)[j] != ((__u64 *)&due)[j])
 				fail_msg("%s: endpoint %d: counter %zu is %ju, not %ju", where, who, j,
-					 (uintmax_t)((uint64_t *)&have)[j], (uintmax_t)((uint64_t *)&due)[j]);
+					 (uintmax_t)((__u64 *)&have)[j], (uintmax_t)((__u64 *)&due)[j]);
 		put_interface(who, 0);
 	}
 }
