@@ -42,8 +42,12 @@ static __noinline bool options4_sane(struct __sk_buff *skb, __u32 size)
 	__u8 option[64] = {};
 	__u32 at = 0;
 
+	if (size == 0 || size > 40)
+		return false;
+	/* What was compared above is known to some verifiers only for as long as the range has no hole at 0. */
 	opaque(size);
-	if (size == 0 || size > 40 || bpf_skb_load_bytes(skb, L3 + sizeof(struct iphdr), option, size))
+	size = ((size - 1) & 63) + 1;
+	if (bpf_skb_load_bytes(skb, L3 + sizeof(struct iphdr), option, size))
 		return false;
 	for (int i = 0; i < 40 && at < size; i++) {
 		__u8 kind = option[at & 63], len = option[(at + 1) & 63];
