@@ -103,3 +103,17 @@ void cli_closep(struct shunt_instance **instance)
 {
 	shunt_close(*instance);
 }
+
+int cli_endpoints(const struct cli *cli, struct shunt_info **ret, size_t *ret_n, struct shunt_error *error)
+{
+	_cleanup_(cli_closep) struct shunt_instance *instance = NULL;
+	int r;
+
+	r = shunt_open(cli->state, false, &instance, error);
+	if (r == -ENOENT) {
+		*ret = NULL;
+		*ret_n = 0;
+		return 0;
+	}
+	return r < 0 ? r : shunt_list(instance, ret, ret_n, error);
+}

@@ -71,6 +71,9 @@ int cli_operands(struct cli *cli, int argc, char **argv, int min, int max);
 /* Says what is wrong with the command line. Return: EXIT_USAGE */
 int cli_usage(const struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* All endpoints of the instance; none where nothing is loaded. As shunt_list(). */
+int cli_endpoints(const struct cli *cli, struct shunt_info **ret, size_t *ret_n, struct shunt_error *error);
+
 /* For _cleanup_ */
 void cli_closep(struct shunt_instance **instance);
 

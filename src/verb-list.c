@@ -8,23 +8,6 @@
 #include "show.h"
 #include "util.h"
 
-/* All endpoints, none where nothing is loaded. */
-static int load(const struct cli *cli, struct shunt_info **ret, size_t *ret_n, struct shunt_error *error)
-{
-	_cleanup_(cli_closep) struct shunt_instance *instance = NULL;
-	int r;
-
-	r = shunt_open(cli->state, false, &instance, error);
-	if (r == -ENOENT) {
-		*ret = NULL;
-		*ret_n = 0;
-		return 0;
-	}
-	if (r < 0)
-		return r;
-	return shunt_list(instance, ret, ret_n, error);
-}
-
 static int print_array(const struct shunt_info *infos, size_t n)
 {
 	_cleanup_(sd_json_variant_unrefp) sd_json_variant *array = NULL;
@@ -51,7 +34,7 @@ int verb_list(struct cli *cli, int argc, char **argv)
 	r = cli_operands(cli, argc, argv, 0, 0);
 	if (r != CLI_CONTINUE)
 		return r;
-	r = load(cli, &infos, &n, &error);
+	r = cli_endpoints(cli, &infos, &n, &error);
 	if (r < 0)
 		return journal_fail(&error, NULL, NULL);
 
@@ -89,7 +72,7 @@ static int show(const struct cli *cli, const char *id, struct shunt_error *error
 	r = id_check(id, error);
 	if (r < 0)
 		return r;
-	r = load(cli, &infos, &n, error);
+	r = cli_endpoints(cli, &infos, &n, error);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < n; i++) {

@@ -54,7 +54,7 @@ static void disconnect(const struct cli *cli, const struct shunt_request *reques
 		journal_warn(&error, request->id, request->network);
 }
 
-/* The instance is open only while it is needed: it holds a lock, which the command must not inherit, nor gc wait for. */
+/* The instance is open only while it is needed: it holds a lock that gc would wait for. */
 static int connect_sandbox(const struct cli *cli, const struct sandbox *sandbox, struct shunt_request *request,
 			   struct shunt_error *error)
 {
