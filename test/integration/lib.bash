@@ -6,7 +6,9 @@
 #
 # shellcheck shell=bash
 set -euo pipefail
+export PYTHONDONTWRITEBYTECODE=1
 
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 driver=${LAB_DRIVER:-auto}
 [ -n "${SHUNT_TEST_VERBOSE:-}" ] && set -x
 
@@ -72,6 +74,8 @@ host_end() { shunt show "$1" --json | jq -r '[.. | .interface? // empty | .name]
 # dropped ID REASON
 dropped() { shunt show "$1" --json | jq -r "[.. | .counters? // empty | .dropped.$2 // 0][0]"; }
 
+test_dropped() { [ "$(dropped "$1" "$2")" = "$3" ]; }
+
 # bundle NAME [ANNOTATION=VALUE...]: an OCI bundle in /tmp/bundle/NAME with our hooks, whose process sleeps. Extra
 # hooks: HOOKS_BEFORE and HOOKS_AFTER, JSON arrays for createRuntime.
 bundle() {
@@ -97,6 +101,25 @@ bundle() {
 # start RUNTIME NAME, stop RUNTIME NAME: a container of that bundle
 start() { "$1" run --detach --bundle "/tmp/bundle/$2" "$2" </dev/null >"/tmp/bundle/$2/log" 2>&1 || { cat "/tmp/bundle/$2/log" >&2; return 1; }; }
 stop() { "$1" delete --force "$2"; }
+
+# The helper for packets: net COMMAND ...; what it does is told at its head.
+net() { "$here/net.py" "$@"; }
+# background FILE COMMAND...: runs COMMAND behind our back with its output in FILE, and returns when it says "ready".
+# finish_background ends all that is still there.
+background() {
+        local file=$1
+        shift
+        : >"$file"
+        "$@" >"$file" 2>&1 &
+        backgrounds+=($!)
+        eventually grep -q ready "$file"
+}
+backgrounds=()
+finish_background() {
+        kill "${backgrounds[@]}" 2>/dev/null || true
+        wait "${backgrounds[@]}" 2>/dev/null || true
+        backgrounds=()
+}
 
 ping4() { ping -4 -n -c 1 -W 5 "$1"; }
 ping6() { ping -6 -n -c 1 -W 5 "$1"; }

@@ -1,0 +1,236 @@
+#!/usr/bin/python3 -SE
+"""What scenarios need of packets and bash cannot do. Every use ends by itself: with a status, or after a time.
+
+  net.py serve                     TCP on port 7000 and UDP on 7001, both families, until killed; says "ready"
+  net.py exchange HOST MIB         with such a server: a stream of MIB MiB there and a small one back, each with its MD5
+                                   behind it, then datagrams that are echoed: some small, some in fragments
+  net.py forge DEVICE MAC MARK DESTINATION... -- SOURCE...
+                                   a datagram to each DESTINATION from each SOURCE of its family, past the IP stack and
+                                   to MAC ("-" for DEVICE's own, which both ends of a container's pair have)
+  net.py chatter DEVICE            datagrams to 10.99.0.2 without end, as soon as and as long as DEVICE lets us
+  net.py watch MARK END            prints "SOURCE DESTINATION" of each packet that comes in with MARK, until one with END
+  net.py first DEVICE COUNT        prints "SOURCE" of the first COUNT IP packets that come in by DEVICE
+  net.py advertise DEVICE          a router advertisement: we are a default router for ten minutes
+"""
+import hashlib
+import os
+import select
+import socket
+import struct
+import sys
+import threading
+import time
+
+TCP, UDP, BLOCK, PATIENCE = 7000, 7001, 1 << 20, 30
+ETH_IP, ETH_IP6, ETH_ALL = 0x0800, 0x86DD, 0x0003
+
+
+def family(address):
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
+
+
+def send_stream(sock, mib):
+    """MIB MiB of which no two blocks are the same, and their digest."""
+    digest, block = hashlib.md5(), bytearray(os.urandom(BLOCK))
+    for number in range(mib):
+        block[:8] = struct.pack("!Q", number)
+        digest.update(block)
+        sock.sendall(block)
+    sock.sendall(digest.digest())
+
+
+def receive(sock, view):
+    done = 0
+    while done < len(view):
+        n = sock.recv_into(view[done:])
+        if n == 0:
+            raise EOFError("the stream ended early")
+        done += n
+
+
+def receive_stream(sock, mib):
+    """Whether MIB MiB arrive as they were sent."""
+    digest, block, sent = hashlib.md5(), bytearray(BLOCK), bytearray(16)
+    for _ in range(mib):
+        receive(sock, memoryview(block))
+        digest.update(block)
+    receive(sock, memoryview(sent))
+    return digest.digest() == sent
+
+
+def serve_tcp(sock):
+    request = bytearray(9)
+    receive(sock, memoryview(request))
+    up, mib = struct.unpack("!cQ", request)
+    if up == b"u":
+        sock.sendall(b"\1" if receive_stream(sock, mib) else b"\0")
+    else:
+        send_stream(sock, mib)
+        sock.recv(1)
+    sock.close()
+
+
+def serve():
+    tcp = socket.create_server(("::", TCP), family=socket.AF_INET6, dualstack_ipv6=True, backlog=64)
+    udp = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    udp.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+    udp.bind(("::", UDP))
+    print("ready", flush=True)
+    while True:
+        for ready in select.select([tcp, udp], [], [])[0]:
+            if ready is tcp:
+                threading.Thread(target=serve_tcp, args=(tcp.accept()[0],), daemon=True).start()
+            else:
+                data, peer = udp.recvfrom(65535)
+                udp.sendto(data, peer)
+
+
+def tcp(host, mib, direction):
+    sock = socket.create_connection((host, TCP), timeout=PATIENCE)
+    start = time.monotonic()
+    sock.sendall(struct.pack("!cQ", direction[:1].encode(), mib))
+    if direction == "up":
+        send_stream(sock, mib)
+        intact = sock.recv(1) == b"\1"
+    else:
+        intact = receive_stream(sock, mib)
+    print("TCP", direction, mib, "MiB,", int(mib / (time.monotonic() - start)), "MiB/s", flush=True)
+    if not intact:
+        raise OSError("the stream is damaged")
+
+
+def udp(host, size, count):
+    sock = socket.socket(family(host), socket.SOCK_DGRAM)
+    sock.settimeout(5)
+    sock.connect((host, UDP))
+    for number in range(count):
+        data = struct.pack("!I", number) + os.urandom(size - 4)
+        sock.send(data)
+        if sock.recv(65535) != data:
+            raise OSError("datagram %d of %d bytes came back changed" % (number, size))
+    print("UDP", count, "times", size, "bytes", flush=True)
+
+
+def exchange(host, mib):
+    tcp(host, int(mib), "up")
+    tcp(host, 16, "down")
+    udp(host, 1200, 30)
+    udp(host, 8000, 10)
+    udp(host, 65000, 2)
+
+
+def checksum(data):
+    if len(data) % 2:
+        data += b"\0"
+    total = sum(struct.unpack("!%dH" % (len(data) // 2), data))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF
+
+
+def datagram(source, destination, payload):
+    """An IP packet with a UDP datagram to port 4242."""
+    src, dst = (socket.inet_pton(family(a), a) for a in (source, destination))
+    header = struct.pack("!HHHH", 4242, 4242, 8 + len(payload), 0)
+    pseudo = src + dst + struct.pack("!II", len(header) + len(payload), socket.IPPROTO_UDP)
+    body = header[:6] + struct.pack("!H", checksum(pseudo + header + payload) or 0xFFFF) + payload
+    if family(source) == socket.AF_INET6:
+        return struct.pack("!IHBB", 6 << 28, len(body), socket.IPPROTO_UDP, 64) + src + dst + body
+    ip = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(body), 1, 0, 64, socket.IPPROTO_UDP, 0)
+    return ip[:10] + struct.pack("!H", checksum(ip + src + dst)) + src + dst + body
+
+
+def forge(device, mac, mark, *words):
+    if mac == "-":
+        with open("/sys/class/net/%s/address" % device, encoding="ascii") as f:
+            mac = f.read().strip()
+    ends = bytes.fromhex(mac.replace(":", "")) + b"\2\0\0\0\0\1"
+    split = words.index("--")
+    sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+    sock.bind((device, 0))
+    sent = 0
+    for destination in words[:split]:
+        for source in words[split + 1 :]:
+            if family(source) == family(destination):
+                ether = struct.pack("!H", ETH_IP6 if ":" in source else ETH_IP)
+                sock.send(ends + ether + datagram(source, destination, mark.encode()))
+                sent += 1
+    print(sent)
+
+
+def chatter(device):
+    frame = b"\2\0\0\0\0\1" * 2 + struct.pack("!H", ETH_IP) + datagram("192.0.2.66", "10.99.0.2", b"early")
+    plain = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    plain.setblocking(False)
+    print("ready", flush=True)
+    while True:
+        try:
+            plain.sendto(b"early", ("10.99.0.2", 4242))
+        except OSError:
+            pass
+        try:
+            with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as sock:
+                sock.bind((device, 0))
+                sock.send(frame)
+        except OSError:
+            pass
+
+
+def parse(frame):
+    """Source and destination of a frame's IP packet, or None."""
+    ether = struct.unpack("!H", frame[12:14])[0]
+    if ether == ETH_IP:
+        return socket.inet_ntop(socket.AF_INET, frame[26:30]), socket.inet_ntop(socket.AF_INET, frame[30:34])
+    if ether == ETH_IP6:
+        return socket.inet_ntop(socket.AF_INET6, frame[22:38]), socket.inet_ntop(socket.AF_INET6, frame[38:54])
+    return None
+
+
+def capture(device=None):
+    """Frames that come in, until nothing has for long."""
+    sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_ALL))
+    if device:
+        sock.bind((device, ETH_ALL))
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
+    sock.settimeout(PATIENCE)
+    print("ready", flush=True)
+    while True:
+        frame, address = sock.recvfrom(65535)
+        if address[2] != socket.PACKET_OUTGOING:
+            yield frame
+
+
+def watch(mark, end):
+    for frame in capture():
+        if mark.encode() in frame:
+            print(*(parse(frame) or ("no", "IP")), flush=True)
+        if end.encode() in frame:
+            return
+
+
+def first(device, count):
+    left = int(count)
+    for frame in capture(device):
+        # Not what the wire's own two ends say to each other.
+        if parse(frame) and parse(frame)[0] not in ("10.99.0.1", "fd99::1") and not parse(frame)[0].startswith("fe80:"):
+            print(parse(frame)[0], flush=True)
+            left -= 1
+        if left == 0:
+            return
+
+
+def advertise(device):
+    sock = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device.encode())
+    sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 255)
+    # RFC 4861, 4.2: type 134, hop limit 64, no flags, lifetime 600 s, no timers.
+    sock.sendto(struct.pack("!BBHBBHII", 134, 0, 0, 64, 0, 600, 0, 0), ("ff02::1", 0, 0, socket.if_nametoindex(device)))
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2 or sys.argv[1] not in ("serve", "exchange", "forge", "chatter", "watch", "first", "advertise"):
+        sys.exit(__doc__)
+    try:
+        sys.exit(0 if globals()[sys.argv[1]](*sys.argv[2:]) is not False else 1)
+    except (OSError, EOFError) as failure:
+        sys.exit("net.py %s: %s" % (" ".join(sys.argv[1:4]), failure))
