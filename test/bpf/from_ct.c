@@ -32,6 +32,15 @@ static void the_checksum_is_right_whatever_it_was(void **state)
 		seal4(&p);
 		CHECK(FROM_CT(ALICE), p, REDIRECTED, .tx = ALICE, .out = hop(p));
 	}
+	/* The one that carries all the way round. */
+	for (int id = 0; id < 0x10000; id++) {
+		struct packet p = PACKET(.from = ALICE4, .to = WIRE4);
+
+		put16(p.data + IP4 + 4, id);
+		seal4(&p);
+		if (p.data[IP4_CHECK] == 0xfe && p.data[IP4_CHECK + 1] == 0xff)
+			CHECK(FROM_CT(ALICE), p, REDIRECTED, .tx = ALICE, .out = hop(p));
+	}
 }
 
 static void fragments_and_harmless_options_go_out(void **state)
@@ -150,6 +159,8 @@ static void what_every_link_hears_is_not_called_spoofed(void **state)
 	p = PACKET(.from = "::", .to = "ff02::16", .protocol = IPPROTO_ICMPV6, .type = 143,
 		   .extra = "\72\0\5\2\0\0\1\0", .extra_len = 8, .next = IPPROTO_HOPOPTS);
 	CHECK(FROM_CT(ALICE), p, DROPPED, .loser = ALICE, .why = SHUNT_DROP_MULTICAST);
+	p = PACKET(.from = "ff02::1", .to = "ff02::2");
+	CHECK(FROM_CT(ALICE), p, DROPPED, .loser = ALICE, .why = SHUNT_DROP_SPOOFED);
 }
 
 static void loopback_is_never_reached(void **state)
@@ -181,6 +192,15 @@ static void lengths_and_versions_that_lie_are_malformed(void **state)
 		CHECK(FROM_CT(ALICE), p, DROPPED, .loser = ALICE, .why = SHUNT_DROP_MALFORMED);
 		CHECK(FROM_VETH(ALICE), p, DROPPED, .loser = ALICE, .why = SHUNT_DROP_MALFORMED);
 	}
+	/* The same with options. */
+	for (int length = 0; length < 0x10000; length += length < 80 ? 1 : 4095) {
+		p = PACKET(.from = ALICE4, .to = WIRE4, .extra = "\1\1\1\0", .extra_len = 4);
+		if (length >= 24 && length <= (int)p.len - IP4)
+			continue;
+		put16(p.data + IP4_TOT_LEN, length);
+		seal4(&p);
+		CHECK(FROM_CT(ALICE), p, DROPPED, .loser = ALICE, .why = SHUNT_DROP_MALFORMED);
+	}
 	for (size_t i = 0; i < sizeof(lies6) / sizeof(*lies6); i++) {
 		p = PACKET(.from = ALICE6, .to = WIRE6);
 		p.data[lies6[i].at] = lies6[i].byte;
@@ -197,6 +217,21 @@ static void padding_behind_the_packet_is_harmless(void **state)
 	CHECK(FROM_CT(ALICE), p, REDIRECTED, .tx = ALICE, .out = hop(p));
 	p = PACKET(.from = ALICE6, .to = WIRE6, .payload = ZERO);
 	p.len += 4;
+	CHECK(FROM_CT(ALICE), p, REDIRECTED, .tx = ALICE, .out = hop(p));
+}
+
+static void a_packet_of_headers_alone_goes_out(void **state)
+{
+	struct packet p = PACKET(.from = ALICE6, .to = WIRE6, .protocol = IPPROTO_NONE);
+
+	(void)state;
+	p.len = IP6 + 40;
+	put16(p.data + IP6_PAYLOAD_LEN, 0);
+	CHECK(FROM_CT(ALICE), p, REDIRECTED, .tx = ALICE, .out = hop(p));
+	p = PACKET(.from = ALICE4, .to = WIRE4);
+	p.len = IP4 + 20;
+	put16(p.data + IP4_TOT_LEN, 20);
+	seal4(&p);
 	CHECK(FROM_CT(ALICE), p, REDIRECTED, .tx = ALICE, .out = hop(p));
 }
 
@@ -280,6 +315,7 @@ static void networks_that_isolate_or_are_internal_keep_to_themselves(void **stat
 		{ STRANGER, ALICE, -1 },
 		{ HERMIT, MONK, -1 },		/* within one */
 		{ LONER, LONER, -1 },
+		{ LONER, TWIN, SHUNT_DROP_ISOLATED },
 		{ ALICE, LONER, SHUNT_DROP_ISOLATED },
 		{ LONER, ALICE, SHUNT_DROP_ISOLATED },
 		{ ALICE, HERMIT, SHUNT_DROP_INTERNAL },
@@ -387,6 +423,16 @@ static void routes_of_all_kinds_are_followed(void **state)
 	CHECK(FROM_CT(ALICE), PACKET(.from = ALICE6, .to = "2001:db8:f::1"), PASS_ON, .tx = ALICE);
 }
 
+static void rules_by_class_are_followed(void **state)
+{
+	(void)state;
+	shell("ip -4 rule add pref 10 dsfield 0x10 blackhole && ip -6 rule add pref 10 dsfield 0x10 blackhole");
+	CHECK(FROM_CT(ALICE), PACKET(.from = ALICE4, .to = WIRE4, .tos = 0x10), DROPPED, .loser = ALICE,
+	      .why = SHUNT_DROP_NO_ROUTE);
+	CHECK(FROM_CT(ALICE), PACKET(.from = ALICE6, .to = WIRE6, .tos = 0x10), PASS_ON, .tx = ALICE);
+	shell("ip -4 rule del pref 10 && ip -6 rule del pref 10");
+}
+
 static void rules_by_port_are_followed_and_fragments_have_none(void **state)
 {
 	struct packet p = PACKET(.from = ALICE4, .to = WIRE4, .protocol = IPPROTO_TCP);
@@ -450,6 +496,7 @@ int main(void)
 		TEST(loopback_is_never_reached),
 		TEST(lengths_and_versions_that_lie_are_malformed),
 		TEST(padding_behind_the_packet_is_harmless),
+		TEST(a_packet_of_headers_alone_goes_out),
 		TEST(source_routes_are_malformed),
 		TEST(a_neighbour_gets_the_packet_as_it_is),
 		TEST(a_packet_to_oneself_comes_back),
@@ -460,6 +507,7 @@ int main(void)
 		TEST(the_host_itself_gets_the_packet_untouched),
 		TEST(without_a_route_the_host_answers),
 		TEST(routes_of_all_kinds_are_followed),
+		TEST(rules_by_class_are_followed),
 		TEST(rules_by_port_are_followed_and_fragments_have_none),
 		TEST(nothing_is_forwarded_where_forwarding_is_off),
 		TEST(gso_packets_are_judged_by_their_segments),

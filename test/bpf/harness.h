@@ -35,7 +35,8 @@ enum who {
 	NOBODY,
 	ALICE,		/* plain, of network blue, as is BOB */
 	BOB,		/* MTU of 1400 */
-	LONER,		/* isolated, of network red */
+	LONER,		/* isolated, of network red, whose name has all the length it can */
+	TWIN,		/* isolated, of one whose name differs in the last byte */
 	HERMIT,		/* internal, of network grey, as is MONK */
 	MONK,
 	KERNEL,		/* blue, routed by the host's stack */
@@ -71,7 +72,8 @@ struct endpoint {
 static const struct endpoint endpoints[EVERYBODY] = {
 	[ALICE] = { "blue", "10.207.0.2", "fd07::2", 0, 1500 },
 	[BOB] = { "blue", "10.207.0.3", "fd07::3", 0, 1400 },
-	[LONER] = { "red", "10.208.0.2", "fd08::2", SHUNT_F_ISOLATE, 1500 },
+	[LONER] = { "red-red-red-red", "10.208.0.2", "fd08::2", SHUNT_F_ISOLATE, 1500 },
+	[TWIN] = { "red-red-red-ree", "10.211.0.2", "fd11::2", SHUNT_F_ISOLATE, 1500 },
 	[HERMIT] = { "grey", "10.209.0.2", "fd09::2", SHUNT_F_INTERNAL, 1500 },
 	[MONK] = { "grey", "10.209.0.3", "fd09::3", SHUNT_F_INTERNAL, 1500 },
 	[KERNEL] = { "blue", "10.207.0.6", "fd07::6", SHUNT_F_KERNEL, 1500 },

@@ -5,8 +5,11 @@
  *	ct1 eth0 ==veth== h1 (from_ct, to_ct)                 wire (from_wire)  ==tap== this program
  *	ct2 eth0 ==veth== h2 (from_ct, to_ct)                 tunnel (from_wire_l3) ==tun== this program
  *
+ *	nk (from_ct at egress)
+ *
  * Frames are sent and received byte by byte with packet sockets in the containers. netkit is not in every kernel that
- * builds this; its half is tested in the lab.
+ * builds this. What matters of it, that from_ct runs in the sender's own context with the packet on its way out, is
+ * also so at tcx egress of any device: "nk" is one, without a container behind it.
  */
 #include <poll.h>
 #include <signal.h>
@@ -20,9 +23,9 @@
 #include <linux/if_packet.h>
 #include <linux/if_tun.h>
 
-enum { CT1, CT2, WIRE, TUNNEL, PLACES };
+enum { CT1, CT2, NK, WIRE, TUNNEL, PLACES };
 
-#define TUNNEL_INDEX 202
+#define NK_OWNER ETHER	/* whose endpoint nk is; its MAC addresses are rewritten */
 #define WIRE_ROUTER4 "198.51.100.254"
 
 static const uint8_t HOST_MAC[ETH_ALEN] = { 2, 0, 0, 0, 1, 0 };	/* of both host ends: nothing depends on it */
@@ -54,19 +57,26 @@ static pid_t hold_namespace(void)
 	return pid;
 }
 
+static int open_packet(const char *device)
+{
+	struct sockaddr_ll to = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL) };
+	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, htons(ETH_P_ALL));
+
+	to.sll_ifindex = if_nametoindex(device);
+	assert_int_equal(bind(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+	return fd;
+}
+
 /* A packet socket on the container's eth0. */
 static int open_in_container(pid_t pid)
 {
-	struct sockaddr_ll to = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL) };
 	int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), there, fd;
 	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/%d/ns/net", pid);
 	there = open(path, O_RDONLY | O_CLOEXEC);
 	assert_int_equal(setns(there, CLONE_NEWNET), 0);
-	fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, htons(ETH_P_ALL));
-	to.sll_ifindex = if_nametoindex("eth0");
-	assert_int_equal(bind(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+	fd = open_packet("eth0");
 	assert_int_equal(setns(home, CLONE_NEWNET), 0);
 	close(there);
 	close(home);
@@ -103,6 +113,16 @@ static void make_container(int ct)
 	place[ct] = open_in_container(holder[ct]);
 }
 
+static void make_nk(void)
+{
+	shell("ip link add nk index %d type veth peer name pnk && ip link set nk addrgenmode none up && "
+	      "ip link set pnk addrgenmode none up", IFINDEX(NK_OWNER));
+	sysctl("ipv4", "nk", "forwarding", "1");
+	sysctl("ipv6", "nk", "forwarding", "1");
+	attach(skel->progs.shunt_from_ct, IFINDEX(NK_OWNER), BPF_TCX_EGRESS);
+	place[NK] = open_packet("nk");
+}
+
 static int setup_live(void **state)
 {
 	(void)state;
@@ -129,6 +149,7 @@ static int setup_live(void **state)
 		shell("ip neigh add %s lladdr 02:00:00:00:02:0%d dev h%d nud permanent", ct4[ct], ct + 1, ct);
 		shell("ip neigh add %s lladdr 02:00:00:00:02:0%d dev h%d nud permanent", ct6[ct], ct + 1, ct);
 	}
+	make_nk();
 	attach(skel->progs.shunt_from_wire, if_nametoindex("wire"), BPF_TCX_INGRESS);
 	attach(skel->progs.shunt_from_wire_l3, if_nametoindex("tunnel"), BPF_TCX_INGRESS);
 	return 0;
@@ -290,6 +311,52 @@ static void a_container_gets_what_another_sends(void **state)
 	ARRIVES(CT1, p);
 }
 
+static void the_wire_gets_what_is_sent_in_the_sender_s_context(void **state)
+{
+	struct packet p = PACKET(.from = "10.207.0.7", .to = WIRE4);
+
+	(void)state;
+	inject(NK, &p);
+	ARRIVES(WIRE, macs(hop(p), ROUTER_MAC, UPLINK_MAC));
+	p = PACKET(.from = "fd07::7", .to = NARROW6);
+	inject(NK, &p);
+	ARRIVES(TUNNEL, hop(p));
+}
+
+/* The frame goes by CT2's host end, whose shunt_to_ct counts it. */
+static void a_container_gets_what_is_sent_in_the_sender_s_context(void **state)
+{
+	struct packet p = PACKET(.from = "10.207.0.7", .to = ct4[CT2]);
+
+	(void)state;
+	inject(NK, &p);
+	ARRIVES(CT2, p);
+	assert_int_equal(counters_of(NK_OWNER).tx_packets, 1);
+	assert_int_equal(counters_of(BOB).rx_packets, 1);
+}
+
+/* A packet socket says what protocol a frame is of, and may lie: veth would believe the frame. */
+static void a_frame_that_is_not_what_it_is_said_to_be_is_malformed(void **state)
+{
+	struct sockaddr_ll to = { .sll_family = AF_PACKET, .sll_ifindex = IFINDEX(NK_OWNER) };
+	struct packet p[] = {
+		PACKET(.from = "10.207.0.7", .to = ct4[CT2]),
+		PACKET(.from = "fd07::7", .to = ct6[CT2]),
+	};
+	struct shunt_counters c;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		to.sll_protocol = htons(i ? ETH_P_IPV6 : ETH_P_IP);
+		put16(p[i].data + 12, ETH_P_ARP);
+		/* A drop on the way out is the sender's to know, as on netkit. */
+		assert_int_equal(sendto(place[NK], p[i].data, p[i].len, 0, (struct sockaddr *)&to, sizeof(to)), -1);
+	}
+	c = counters_of(NK_OWNER);
+	assert_int_equal(c.dropped[SHUNT_DROP_MALFORMED], 2);
+	assert_int_equal(c.tx_packets, 0);
+}
+
 static void a_container_gets_what_it_sends_to_itself(void **state)
 {
 	struct packet p = from(CT1, PACKET(.from = ct4[CT1], .to = ct4[CT1]));
@@ -408,6 +475,9 @@ int main(void)
 		LIVE(a_wire_without_mac_header_still_reaches_the_host),
 		LIVE(the_wire_is_answered_by_the_way_that_the_route_says),
 		LIVE(a_container_gets_what_another_sends),
+		LIVE(the_wire_gets_what_is_sent_in_the_sender_s_context),
+		LIVE(a_container_gets_what_is_sent_in_the_sender_s_context),
+		LIVE(a_frame_that_is_not_what_it_is_said_to_be_is_malformed),
 		LIVE(a_container_gets_what_it_sends_to_itself),
 		LIVE(a_container_is_answered_by_its_own_link),
 		LIVE(the_host_answers_for_want_of_a_route),
