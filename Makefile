@@ -10,6 +10,8 @@ BINDIR ?= $(PREFIX)/bin
 MANDIR ?= $(PREFIX)/share/man
 HOOKSDIR ?= $(PREFIX)/share/containers/oci/hooks.d
 BASHCOMPDIR ?= $(PREFIX)/share/bash-completion/completions
+ZSHCOMPDIR ?= $(PREFIX)/share/zsh/vendor-completions
+FISHCOMPDIR ?= $(PREFIX)/share/fish/vendor_completions.d
 DESTDIR ?=
 
 CC ?= gcc
@@ -36,7 +38,7 @@ UNIT := $(patsubst %.c,$(B)/%,$(wildcard test/unit/*.c))
 PACKET := $(patsubst %.c,$(B)/%,$(wildcard test/bpf/*.c))
 FUZZ := $(patsubst %.c,$(B)/%,$(wildcard test/fuzz/*.c))
 
-.PHONY: all check demo install clean
+.PHONY: all check demo install uninstall clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -85,6 +87,24 @@ check: all $(UNIT) $(PACKET) $(FUZZ)
 
 demo: all
 	test/lab/lab run --kernel stable --driver netkit test/demo.sh
+
+# podman skips a hook whose program is missing and starts the container without: the files come after the program.
+install: all
+	$(INSTALL) -D -m 0755 $(B)/shunt $(DESTDIR)$(BINDIR)/shunt
+	$(INSTALL) -D -m 0644 -t $(DESTDIR)$(MANDIR)/man1 man/shunt.1
+	$(INSTALL) -D -m 0644 -t $(DESTDIR)$(MANDIR)/man5 man/shunt.network.5
+	$(INSTALL) -D -m 0644 contrib/completions/shunt.bash $(DESTDIR)$(BASHCOMPDIR)/shunt
+	$(INSTALL) -D -m 0644 -t $(DESTDIR)$(ZSHCOMPDIR) contrib/completions/_shunt
+	$(INSTALL) -D -m 0644 -t $(DESTDIR)$(FISHCOMPDIR) contrib/completions/shunt.fish
+	$(INSTALL) -d $(DESTDIR)$(HOOKSDIR)
+	for hook in create poststop; do \
+		sed 's,@bindir@,$(BINDIR),' hooks/oci/80-shunt-$$hook.json.in >$(DESTDIR)$(HOOKSDIR)/80-shunt-$$hook.json; \
+	done
+
+uninstall:
+	rm -f $(DESTDIR)$(HOOKSDIR)/80-shunt-create.json $(DESTDIR)$(HOOKSDIR)/80-shunt-poststop.json
+	rm -f $(DESTDIR)$(BINDIR)/shunt $(DESTDIR)$(MANDIR)/man1/shunt.1 $(DESTDIR)$(MANDIR)/man5/shunt.network.5
+	rm -f $(DESTDIR)$(BASHCOMPDIR)/shunt $(DESTDIR)$(ZSHCOMPDIR)/_shunt $(DESTDIR)$(FISHCOMPDIR)/shunt.fish
 
 clean:
 	rm -rf $(B)
