@@ -23,17 +23,21 @@ check() { local what=$1; shift; local out; out=$("$@" 2>&1) || die "$what: $* sa
 check_not() { local what=$1; shift; if "$@" >/dev/null 2>&1; then die "$what: $* succeeded"; fi; ok "$what"; }
 # check_equal WHAT EXPECTED ACTUAL
 check_equal() { [ "$2" = "$3" ] || die "$1: expected '$2', got '$3'"; ok "$1"; }
-# refuse PATTERN COMMAND...: COMMAND exits with 1, nothing on stdout, and one line on stderr that matches
+# refuse PATTERN COMMAND...: COMMAND exits with 1, nothing on stdout, one line on stderr that matches, and the host's
+# devices, endpoints and uplinks are as before
 refuse() {
-        local pattern=$1 status=0
+        local pattern=$1 status=0 before
         shift
+        before=$(traces)
         "$@" >/tmp/refuse.out 2>/tmp/refuse.err || status=$?
         [ $status -eq 1 ] || die "$*: status $status, not 1: $(cat /tmp/refuse.err)"
         [ ! -s /tmp/refuse.out ] || die "$*: printed on stdout: $(cat /tmp/refuse.out)"
         [ "$(wc -l </tmp/refuse.err)" -eq 1 ] || die "$*: not one line: $(cat /tmp/refuse.err)"
         grep -Eq -- "$pattern" /tmp/refuse.err || die "$*: no '$pattern' in: $(cat /tmp/refuse.err)"
+        [ "$before" = "$(traces)" ] || die "$*: left something: $(traces) (was: $before)"
         ok "refused: $(cat /tmp/refuse.err)"
 }
+traces() { shopt -s nullglob; echo /sys/class/net/* /sys/fs/bpf/shunt/endpoints/* /sys/fs/bpf/shunt/uplinks/*; shopt -u nullglob; }
 # eventually COMMAND...: within 10 s; for what the kernel does behind our back
 eventually() {
         local end=$((SECONDS + 10))

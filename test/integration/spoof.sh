@@ -43,7 +43,8 @@ ip -n one addr add 2001:db8::9/128 dev eth0 nodad
 check_not "ping by an address of its own choice" in_ct one ping -n -c 2 -i 0.01 -W 1 -I 192.0.2.9 10.99.0.2
 check_not "ping by its neighbour's" in_ct one ping -n -c 2 -i 0.01 -W 1 -I "$w4" 10.99.0.1
 check_not "ping by an IPv6 address of its own choice" in_ct one ping -n -c 2 -i 0.01 -W 1 -I 2001:db8::9 fd99::2
-check_equal "these are counted too" $((spoofed + 66)) "$(dropped one spoofed)"
+# Not exactly six: where ping sees its packet dropped, it tries again at once.
+check "these are counted too" test "$(dropped one spoofed)" -ge $((spoofed + 66))
 for address in 192.0.2.9/32 "$w4/32" 2001:db8::9/128; do ip -n one addr del "$address" dev eth0; done
 
 # The wire: who sends from beyond under a container's name is not let in either.
@@ -65,7 +66,7 @@ check_equal "but what was honest" 2 "$(heard honest)"
 for ear in beyond two one; do
         check_equal "$ear heard nothing forged" ready "$(cat /tmp/$ear)"
 done
-check_equal "nothing more was counted" $((spoofed + 66 + 2)) "$(dropped one spoofed)"
+check_equal "and honest packets are not counted" $((before + 2)) "$(dropped one spoofed)"
 
 shunt detach one
 shunt detach two

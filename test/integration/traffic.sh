@@ -19,16 +19,16 @@ way() {
         check "$name: ping in fragments" "${in[@]}" ping -n -q -c 3 -i 0.01 -W 5 -s 4000 "$server"
 }
 
-way "container to container, IPv4" one "$(address4 two)" 16
-way "container to container, IPv6" one "$(address6 two)" 16
+way "container to container, IPv4" one "$(address4 two)" 8
+way "container to container, IPv6" one "$(address6 two)" 8
 way "container to beyond, IPv4" one 10.99.0.2 1024
-way "container to beyond, IPv6" one fd99::2 16
-way "beyond to container, IPv4" beyond "$(address4 one)" 16
-way "beyond to container, IPv6" beyond "$(address6 one)" 16
-way "container to host, IPv4" one 10.99.0.1 16
-way "container to host, IPv6" one fd99::1 16
-way "host to container, IPv4" host "$(address4 one)" 16
-way "host to container, IPv6" host "$(address6 one)" 16
+way "container to beyond, IPv6" one fd99::2 8
+way "beyond to container, IPv4" beyond "$(address4 one)" 8
+way "beyond to container, IPv6" beyond "$(address6 one)" 8
+way "container to host, IPv4" one 10.99.0.1 8
+way "container to host, IPv6" one fd99::1 8
+way "host to container, IPv4" host "$(address4 one)" 8
+way "host to container, IPv6" host "$(address6 one)" 8
 
 check_equal "nothing was dropped on the way" "[0,0]" \
         "$(shunt list --json | jq -c 'map([.counters.dropped | del(.multicast) | .[]] | add // 0)')"
