@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# bash completion for shunt(1)
+
+_shunt_ids() {
+        shunt list 2>/dev/null | awk 'NR > 1 { print $1 }' | sort -u
+}
+
+_shunt_networks() {
+        shunt network list 2>/dev/null | awk 'NR > 1 { print $1 }'
+}
+
+_shunt_verb() {
+        local i
+        for ((i = 1; i < COMP_CWORD; i++)); do
+                case ${COMP_WORDS[i]} in
+                --state) ((i++)) ;;
+                -*) ;;
+                *) echo "${COMP_WORDS[i]} $i"; return ;;
+                esac
+        done
+}
+
+_shunt() {
+        local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
+        local verb at words request='--network --address --interface --mtu --mode --driver'
+        read -r verb at <<<"$(_shunt_verb)"
+
+        case $prev in
+        --state) mapfile -t COMPREPLY < <(compgen -d -- "$cur"); return ;;
+        --netns) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
+        --network) mapfile -t COMPREPLY < <(compgen -W "$(_shunt_networks)" -- "$cur"); return ;;
+        --mode) mapfile -t COMPREPLY < <(compgen -W 'l3 l2' -- "$cur"); return ;;
+        --driver) mapfile -t COMPREPLY < <(compgen -W 'auto netkit veth' -- "$cur"); return ;;
+        --address | --interface | --mtu | --pid | --id) return ;;
+        esac
+
+        case $verb in
+        '') words='attach detach list show run gc doctor network oci-hook --state --json --help --version' ;;
+        attach) words="--netns --pid $request --json --help" ;;
+        detach | show) words="$(_shunt_ids) --json --help" ;;
+        run)
+                words="--id $request --help --"
+                # Behind its options, run takes a command, which knows how to complete itself.
+                if [[ $cur != -* ]]; then
+                        mapfile -t COMPREPLY < <(compgen -c -- "$cur")
+                        return
+                fi
+                ;;
+        network)
+                words='list show --json --help'
+                [[ ${COMP_WORDS[at + 1]} == show && $COMP_CWORD -gt $((at + 1)) ]] && words="$(_shunt_networks) --json"
+                ;;
+        oci-hook) words='createRuntime prestart poststop' ;;
+        *) words='--json --help' ;;
+        esac
+        mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
+}
+
+complete -F _shunt shunt

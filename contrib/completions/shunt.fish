@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# fish completion for shunt(1)
+
+function __shunt_ids
+    shunt list 2>/dev/null | awk 'NR > 1 { print $1 }' | sort -u
+end
+
+function __shunt_networks
+    shunt network list 2>/dev/null | awk 'NR > 1 { print $1 }'
+end
+
+complete -c shunt -f
+complete -c shunt -l state -r -a '(__fish_complete_directories)' -d 'State directory'
+complete -c shunt -l json -d 'Print JSON'
+complete -c shunt -l help -s h -d 'Show usage'
+complete -c shunt -n __fish_use_subcommand -a attach -d 'Give a namespace one interface'
+complete -c shunt -n __fish_use_subcommand -a detach -d 'Take all interfaces back'
+complete -c shunt -n __fish_use_subcommand -a list -d 'Show what is attached'
+complete -c shunt -n __fish_use_subcommand -a show -d 'Show one container'
+complete -c shunt -n __fish_use_subcommand -a run -d 'Run a command in a namespace of its own'
+complete -c shunt -n __fish_use_subcommand -a gc -d 'Remove what nobody owns'
+complete -c shunt -n __fish_use_subcommand -a doctor -d 'Say what is wrong'
+complete -c shunt -n __fish_use_subcommand -a network -d 'Show networks'
+complete -c shunt -n __fish_use_subcommand -a oci-hook -d 'Act for an OCI runtime'
+
+set -l request '__fish_seen_subcommand_from attach run'
+complete -c shunt -n $request -l network -x -a '(__shunt_networks)'
+complete -c shunt -n $request -l address -x
+complete -c shunt -n $request -l interface -x
+complete -c shunt -n $request -l mtu -x
+complete -c shunt -n $request -l mode -x -a 'l3 l2'
+complete -c shunt -n $request -l driver -x -a 'auto netkit veth'
+complete -c shunt -n '__fish_seen_subcommand_from attach' -l netns -r -F
+complete -c shunt -n '__fish_seen_subcommand_from attach' -l pid -x -a '(__fish_complete_pids)'
+complete -c shunt -n '__fish_seen_subcommand_from run' -l id -x
+complete -c shunt -n '__fish_seen_subcommand_from detach show' -a '(__shunt_ids)'
+complete -c shunt -n '__fish_seen_subcommand_from network; and not __fish_seen_subcommand_from list show' -a 'list show'
+complete -c shunt -n '__fish_seen_subcommand_from network; and __fish_seen_subcommand_from show' -a '(__shunt_networks)'
+complete -c shunt -n '__fish_seen_subcommand_from oci-hook' -a 'createRuntime prestart poststop'
