@@ -74,6 +74,8 @@ in_ct() { local name=$1; shift; ip netns exec "$name" "$@"; }
 # address4 ID, address6 ID: its address without the length
 address4() { shunt show "$1" --json | jq -r '[.. | .addresses? // empty | .[]] | map(select(contains(":") | not))[0]' | cut -d/ -f1; }
 address6() { shunt show "$1" --json | jq -r '[.. | .addresses? // empty | .[]] | map(select(contains(":")))[0]' | cut -d/ -f1; }
+# The default network's first IPv6 address.
+gateway6() { shunt network show default --json | jq -r '.subnets[].gateway | select(contains(":"))'; }
 host_end() { shunt show "$1" --json | jq -r '[.. | .interface? // empty | .name][0]'; }
 # dropped ID REASON
 dropped() { shunt show "$1" --json | jq -r "[.. | .counters? // empty | .dropped.$2 // 0][0]"; }
@@ -132,6 +134,7 @@ ping6() { ping -6 -n -c 1 -W 5 "$1"; }
 loaded() {
         local pin
         for pin in /sys/fs/bpf/shunt/datapath/*; do
+                [ -e "$pin" ] || continue
                 bpftool -j prog show pinned "$pin" 2>/dev/null | jq -r '"prog \(.id? // empty)"' ||
                         bpftool -j map show pinned "$pin" | jq -r '"map \(.id)"'
         done | sort -u

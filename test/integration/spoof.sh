@@ -6,8 +6,7 @@ world
 plain one
 plain two
 v4=$(address4 one) v6=$(address6 one) w4=$(address4 two) w6=$(address6 two)
-gateway4=10.207.0.1 gateway6=${v6%%::*}::1
-[[ $v6 == *::* ]] || gateway6=$(cut -d: -f1-4 <<<"$v6")::1
+gateway4=10.207.0.1 gateway6=$(gateway6)
 
 # Who may hear it: the host's stack, where it would begin; a neighbour; a machine beyond.
 nft -f - <<'NFT'
