@@ -10,7 +10,6 @@ settings() {
 }
 
 world
-settings >/tmp/before
 nft -f - <<'NFT'
 table inet guard {
         counter seen { }
@@ -33,6 +32,9 @@ table inet guard {
 }
 NFT
 count() { nft -j list counter inet guard "$1" | jq '.nftables[] | .counter? // empty | .packets'; }
+
+# Now that the modules that this needs have brought their settings.
+settings >/tmp/before
 
 plain one
 plain two

@@ -8,11 +8,12 @@
                                    a datagram to each DESTINATION from each SOURCE of its family, past the IP stack and
                                    to MAC ("-" for DEVICE's own, which both ends of a container's pair have)
   net.py chatter DEVICE            datagrams to 10.99.0.2 without end, as soon as and as long as DEVICE lets us
-  net.py watch MARK END            prints "SOURCE DESTINATION" of each packet that comes in with MARK, until one with END
-  net.py first DEVICE COUNT        prints "SOURCE" of the first COUNT IP packets that come in by DEVICE
+  net.py watch MARK END            prints "SOURCE DESTINATION" of each packet that comes in with MARK in it, until one with END
+  net.py tunnel DEVICE NETNS       two L3 devices of that name, ours and NETNS's, joined until killed; says "ready"
   net.py advertise DEVICE          a router advertisement: we are a default router for ten minutes
 """
 import errno
+import fcntl
 import hashlib
 import os
 import select
@@ -170,6 +171,7 @@ def chatter(device):
     plain.setblocking(False)
     print("ready", flush=True)
     while True:
+        time.sleep(0.0005)
         try:
             plain.sendto(b"early", ("10.99.0.2", 4242))
         except OSError:
@@ -192,37 +194,42 @@ def parse(frame):
     return None
 
 
-def capture(device=None):
-    """Frames that come in, until nothing has for long."""
+def watch(mark, end):
     sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_ALL))
-    if device:
-        sock.bind((device, ETH_ALL))
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
     sock.settimeout(PATIENCE)
     print("ready", flush=True)
     while True:
         frame, address = sock.recvfrom(65535)
-        if address[2] != socket.PACKET_OUTGOING:
-            yield frame
-
-
-def watch(mark, end):
-    for frame in capture():
+        if address[2] == socket.PACKET_OUTGOING:
+            continue
         if mark.encode() in frame:
             print(*(parse(frame) or ("no", "IP")), flush=True)
         if end.encode() in frame:
             return
 
 
-def first(device, count):
-    left = int(count)
-    for frame in capture(device):
-        # Not what the wire's own two ends say to each other.
-        if parse(frame) and parse(frame)[0] not in ("10.99.0.1", "fd99::1") and not parse(frame)[0].startswith("fe80:"):
-            print(parse(frame)[0], flush=True)
-            left -= 1
-        if left == 0:
-            return
+def open_tun(device):
+    fd = os.open("/dev/net/tun", os.O_RDWR)
+    # TUNSETIFF with IFF_TUN | IFF_NO_PI: each read and write is one bare IP packet.
+    fcntl.ioctl(fd, 0x400454CA, struct.pack("16sH22x", device.encode(), 0x1001))
+    return fd
+
+
+def tunnel(device, netns):
+    ours = open_tun(device)
+    with open("/run/netns/" + netns, encoding="ascii") as f:
+        os.setns(f.fileno(), os.CLONE_NEWNET)
+    other = {ours: open_tun(device)}
+    other[other[ours]] = ours
+    print("ready", flush=True)
+    while True:
+        for ready in select.select(list(other), [], [])[0]:
+            try:
+                os.write(other[ready], os.read(ready, 65536))
+            except OSError as error:
+                if error.errno != errno.EIO:  # the other end is down
+                    raise
 
 
 def advertise(device):
@@ -234,7 +241,7 @@ def advertise(device):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2 or sys.argv[1] not in ("serve", "exchange", "forge", "chatter", "watch", "first", "advertise"):
+    if len(sys.argv) < 2 or sys.argv[1] not in ("serve", "exchange", "forge", "chatter", "watch", "tunnel", "advertise"):
         sys.exit(__doc__)
     try:
         sys.exit(0 if globals()[sys.argv[1]](*sys.argv[2:]) is not False else 1)

@@ -1,0 +1,79 @@
+#!/bin/bash
+# Not one packet leaves a container before its program is attached: neither while attach is slow, nor where it is killed
+# or fails. Inside, somebody sends all the time, under the container's name and under a false one.
+. "$(dirname "$0")/lib.bash"
+
+world
+ip netns add one
+plain two
+# What the two ends of the wire say by themselves, once they have settled.
+eventually sh -c '! ip -6 addr show dev wire | grep -q tentative'
+eventually beyond sh -c '! ip -6 addr show dev wire | grep -q tentative'
+known="10.99.0.1|fd99::1|$(ip -6 -j addr show dev wire scope link | jq -r '.[0].addr_info[0].local')"
+background /tmp/beyond beyond "$here/net.py" watch "" honest-last
+watcher=$!
+background /tmp/one in_ct one "$here/net.py" chatter eth0
+
+attach() { shunt attach one --netns /run/netns/one --driver "$driver" "$@" >/dev/null; }
+# nap MILLISECONDS
+nap() { read -r -t "$(printf '0.%03d' "$1")" <> <(:) || true; }
+spoofed() { shunt list --json | jq '[.[] | select(.id == "one") | .counters.dropped.spoofed // 0][0] // 0'; }
+
+attach
+v4=$(address4 one) v6=$(address6 one)
+end=$(host_end one)
+if [ "$driver" = netkit ]; then
+        check_equal "without a program, the container's end would drop all it sends" blackhole \
+                "$(ip -d -j link show "$end" | jq -r '.[0].linkinfo.info_data.peer_policy')"
+fi
+eventually sh -c "[ \$(grep -c '^$v4 ' /tmp/beyond) -gt 2 ]"
+ok "what is sent under the container's name arrives"
+while [ "$(spoofed)" -lt 3 ]; do nap 50; done
+ok "what is sent under a false one is dropped"
+shunt detach one
+
+for ((delay = 1; delay < 60; delay += 6)); do
+        attach &
+        attach=$!
+        nap $delay
+        kill -STOP $attach 2>/dev/null || true
+        nap 40
+        kill -CONT $attach 2>/dev/null || true
+        wait $attach
+        shunt detach one
+done
+ok "attach is held up ten times on its way"
+
+for ((delay = 1; delay < 60; delay += 6)); do
+        attach &
+        attach=$!
+        nap $delay
+        kill -KILL $attach 2>/dev/null || true
+        wait $attach 2>/dev/null || true
+        nap 10
+done
+ok "and killed ten times"
+shunt gc >/dev/null
+check_equal "gc leaves nothing half made" ready "$(shunt list --json | jq -r '.[].state' | sort -u)"
+shunt detach one
+
+# It fails when all is made but the last: somebody else's route to the address is there already.
+ip route add 10.207.9.9/32 dev wire proto static
+refuse 'route to the container' shunt attach one --netns /run/netns/one --driver "$driver" --address 10.207.9.9
+check_equal "their route is unharmed" static "$(ip -j route show 10.207.9.9 | jq -r '.[].protocol')"
+ip route del 10.207.9.9
+check_equal "and no device is left in the container" lo "$(ip -n one -j link | jq -r '[.[].ifname] | join(" ")')"
+
+attach
+while kill -0 $watcher 2>/dev/null; do
+        in_ct one "$here/net.py" forge eth0 - honest-last 10.99.0.2 -- "$v4" >/dev/null
+done
+check_equal "of the container's packets, beyond saw none but under its own name" "$v4 10.99.0.2" \
+        "$(grep -vE "^($known|no IP|ready)" /tmp/beyond | sort -u | grep -v "^$v6 ")"
+echo "# $(grep -c "^$v4 " /tmp/beyond) packets under its own name"
+
+finish_background
+shunt detach one
+shunt detach two
+nothing_left
+finish
