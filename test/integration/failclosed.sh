@@ -9,17 +9,17 @@ plain two
 # What the two ends of the wire say by themselves, once they have settled.
 eventually sh -c '! ip -6 addr show dev wire | grep -q tentative'
 eventually beyond sh -c '! ip -6 addr show dev wire | grep -q tentative'
-known="10.99.0.1|fd99::1|$(ip -6 -j addr show dev wire scope link | jq -r '.[0].addr_info[0].local')"
+known="10.99.0.1|fd99::1|$(ip -6 -j addr show dev wire scope link | jq -r '[.[].addr_info[]?.local][0]')"
 background /tmp/beyond beyond "$here/net.py" watch "" honest-last
 watcher=$!
 background /tmp/one in_ct one "$here/net.py" chatter eth0
 
-attach() { shunt attach one --netns /run/netns/one --driver "$driver" "$@" >/dev/null; }
+attach=(shunt attach one --netns /run/netns/one --driver "$driver")
 # nap MILLISECONDS
 nap() { read -r -t "$(printf '0.%03d' "$1")" <> <(:) || true; }
 spoofed() { shunt list --json | jq '[.[] | select(.id == "one") | .counters.dropped.spoofed // 0][0] // 0'; }
 
-attach
+"${attach[@]}" >/dev/null
 v4=$(address4 one) v6=$(address6 one)
 end=$(host_end one)
 if [ "$driver" = netkit ]; then
@@ -33,38 +33,39 @@ ok "what is sent under a false one is dropped"
 shunt detach one
 
 for ((delay = 1; delay < 60; delay += 6)); do
-        attach &
-        attach=$!
+        "${attach[@]}" >/dev/null &
+        pid=$!
         nap $delay
-        kill -STOP $attach 2>/dev/null || true
+        kill -STOP $pid 2>/dev/null || true
         nap 40
-        kill -CONT $attach 2>/dev/null || true
-        wait $attach
+        kill -CONT $pid 2>/dev/null || true
+        wait $pid
         shunt detach one
 done
 ok "attach is held up ten times on its way"
 
 for ((delay = 1; delay < 60; delay += 6)); do
-        attach &
-        attach=$!
+        "${attach[@]}" >/dev/null &
+        pid=$!
         nap $delay
-        kill -KILL $attach 2>/dev/null || true
-        wait $attach 2>/dev/null || true
+        kill -KILL $pid 2>/dev/null || true
+        wait $pid 2>/dev/null || true
         nap 10
 done
 ok "and killed ten times"
 shunt gc >/dev/null
 check_equal "gc leaves nothing half made" ready "$(shunt list --json | jq -r '.[].state' | sort -u)"
 shunt detach one
+check_equal "nor anything without an owner" "$(host_end two)" "$(ls /sys/fs/bpf/shunt/endpoints)"
 
 # It fails when all is made but the last: somebody else's route to the address is there already.
 ip route add 10.207.9.9/32 dev wire proto static
-refuse 'route to the container' shunt attach one --netns /run/netns/one --driver "$driver" --address 10.207.9.9
+refuse 'route to the container' "${attach[@]}" --address 10.207.9.9
 check_equal "their route is unharmed" static "$(ip -j route show 10.207.9.9 | jq -r '.[].protocol')"
 ip route del 10.207.9.9
 check_equal "and no device is left in the container" lo "$(ip -n one -j link | jq -r '[.[].ifname] | join(" ")')"
 
-attach
+"${attach[@]}" >/dev/null
 while kill -0 $watcher 2>/dev/null; do
         in_ct one "$here/net.py" forge eth0 - honest-last 10.99.0.2 -- "$v4" >/dev/null
 done
