@@ -7,9 +7,10 @@ world
 ip netns add one
 plain two
 # What the two ends of the wire say by themselves, once they have settled.
-eventually sh -c '! ip -6 addr show dev wire | grep -q tentative'
-eventually beyond sh -c '! ip -6 addr show dev wire | grep -q tentative'
-known="10.99.0.1|fd99::1|$(ip -6 -j addr show dev wire scope link | jq -r '[.[].addr_info[]?.local][0]')"
+settled='ip -6 addr show dev wire scope link -tentative | grep -q fe80'
+eventually sh -c "$settled"
+eventually beyond sh -c "$settled"
+known="10.99.0.1|fd99::1|$(ip -6 -j addr show dev wire scope link | jq -r '.[0].addr_info[0].local')"
 background /tmp/beyond beyond "$here/net.py" watch "" honest-last
 watcher=$!
 background /tmp/one in_ct one "$here/net.py" chatter eth0
