@@ -10,7 +10,7 @@ plain two
 settled='ip -6 addr show dev wire scope link -tentative | grep -q fe80'
 eventually sh -c "$settled"
 eventually beyond sh -c "$settled"
-known="10.99.0.1|fd99::1|$(ip -6 -j addr show dev wire scope link | jq -r '.[0].addr_info[0].local')"
+known="10.99.0.1|fd99::1|$(ip -6 -j addr show dev wire scope link | jq -r '[.[].addr_info[].local // empty][0]')"
 background /tmp/beyond beyond "$here/net.py" watch "" honest-last
 watcher=$!
 background /tmp/one in_ct one "$here/net.py" chatter eth0
