@@ -83,7 +83,8 @@ static __noinline __s64 sum_quote(struct __sk_buff *skb, __u32 size, __u32 sum)
 		if (n > CHUNK)
 			n = CHUNK;
 		opaque(n);
-		if (n == 0 || n > CHUNK || bpf_skb_load_bytes(skb, L3 + at, chunk, n))
+		n = ((n - 1) & (CHUNK - 1)) + 1;	/* the same, in the only form that every verifier remembers */
+		if (bpf_skb_load_bytes(skb, L3 + at, chunk, n))
 			return -1;
 		sum = bpf_csum_diff(NULL, 0, (__be32 *)chunk, CHUNK, sum);
 	}

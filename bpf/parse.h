@@ -44,9 +44,8 @@ static __noinline bool options4_sane(struct __sk_buff *skb, __u32 size)
 
 	if (size == 0 || size > 40)
 		return false;
-	/* What was compared above is known to some verifiers only for as long as the range has no hole at 0. */
 	opaque(size);
-	size = ((size - 1) & 63) + 1;
+	size = ((size - 1) & 63) + 1;	/* the same, in the only form that every verifier remembers */
 	if (bpf_skb_load_bytes(skb, L3 + sizeof(struct iphdr), option, size))
 		return false;
 	for (int i = 0; i < 40 && at < size; i++) {
