@@ -166,11 +166,6 @@ static int check_alive(const struct oci_state *state, struct shunt_error *error)
 	return 0;
 }
 
-static void shunt_closep(struct shunt_instance **instance)
-{
-	shunt_close(*instance);
-}
-
 int oci_create(const char *state_dir, const struct oci_state *state, struct shunt_info *ret, struct shunt_error *error)
 {
 	_cleanup_(oci_request_done) struct oci_request request = {};

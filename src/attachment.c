@@ -26,11 +26,14 @@ static int create_with(struct attachment *a, enum shunt_driver driver, struct sh
 	a->driver = link_driver(driver);
 	a->endpoint.driver = driver;
 	r = a->driver->create(a->instance->host, &spec, error);
-	if (r == -EEXIST && endpoint_find_host(a->instance, &a->key, &a->endpoint, &link)) {
+	if (r == -EEXIST && endpoint_find_host(a->instance, &a->key, &a->endpoint, &link, NULL) > 0) {
 		r = link_delete(a->instance->host, link.ifindex, error);
 		if (r >= 0)
 			r = a->driver->create(a->instance->host, &spec, error);
 	}
+	if (r == -EEXIST && link_get(a->instance->host, a->endpoint.host, 0, &link, NULL) == 0)
+		return shunt_fail(error, r, "host end %s exists and is not ours: another --state in this network namespace has that "
+				  "ID; detach it there", a->endpoint.host);
 	if (r == -EEXIST)
 		return shunt_fail(error, r, "interface %s exists in the container already; name another with --interface "
 				  "(annotation shunt.interface)", a->interface);
@@ -47,7 +50,8 @@ int attachment_create_pair(struct attachment *a, struct shunt_error *error)
 	if (a->request->driver != SHUNT_DRIVER_VETH)
 		r = create_with(a, SHUNT_DRIVER_NETKIT, &words);
 	if (r == -EOPNOTSUPP && a->request->driver == SHUNT_DRIVER_NETKIT)
-		return shunt_fail(error, r, "this kernel has no netkit (CONFIG_NETKIT, Linux 6.7 or newer); use --driver veth");
+		return shunt_fail(error, r, "cannot create a netkit pair: %s; a kernel without CONFIG_NETKIT takes --driver veth",
+				  words.text);
 	if (r == -EOPNOTSUPP)
 		r = create_with(a, SHUNT_DRIVER_VETH, &words);
 	if (r == -EEXIST)
@@ -112,43 +116,66 @@ int attachment_describe_interface(struct attachment *a, struct shunt_error *erro
 int attachment_configure_container(struct attachment *a, struct shunt_error *error)
 {
 	struct netlink_batch batch = {};
+	struct shunt_error words;
+	int r;
 
 	netlink_batch_add(&batch, "lo", 0, link_msg_up(1));
-	netlink_batch_add(&batch, a->interface, 0, link_msg_container_setup(a->peer));
+	netlink_batch_add(&batch, a->interface, EAFNOSUPPORT, link_msg_no_link_local(a->peer));
 	netlink_batch_add(&batch, a->interface, 0, link_msg_up(a->peer));
 	for (size_t i = 0; i < ELEMENTSOF(families); i++) {
 		struct shunt_prefix way_out = { .family = families[i] }, address;
 
 		if (!endpoint_address(&a->endpoint, families[i], &address))
 			continue;
-		netlink_batch_add(&batch, "address", 0, link_msg_address(a->peer, &address));
+		netlink_batch_add(&batch, families[i] == AF_INET ? "IPv4 address" : "IPv6 address", 0,
+				  link_msg_address(a->peer, &address));
 		netlink_batch_add(&batch, "subnet route", EEXIST, route_msg(network_subnet(&a->network, families[i]), a->peer));
 		/* There may be one: the container's first interface keeps it. */
 		netlink_batch_add(&batch, "default route", EEXIST, route_msg(&way_out, a->peer));
 	}
-	return netlink_batch_send(a->container, &batch, error);
+	r = netlink_batch_send(a->container, &batch, &words);
+	if (r == -EACCES)	/* which rtnetlink says of disable_ipv6 alone */
+		return shunt_fail(error, r, "in the container: %s; let it have IPv6 (net.ipv6.conf.default.disable_ipv6 = 0), or "
+				  "use a network without an IPv6 subnet", words.text);
+	return r < 0 ? shunt_fail(error, r, "in the container: %s", words.text) : 0;
+}
+
+/* A route to the same address is somebody else's: ours go with their device. */
+static int add_route(struct attachment *a, int family, struct shunt_error *error)
+{
+	_cleanup_nlmsg_ struct nl_msg *msg = NULL;
+	struct shunt_prefix address;
+	struct shunt_error words;
+	char text[PREFIX_TEXT_MAX];
+	int r;
+
+	if (!endpoint_address(&a->endpoint, family, &address))
+		return 0;
+	msg = route_msg(&address, a->endpoint.ifindex);
+	r = netlink_call(a->instance->host, msg, NULL, NULL, &words);
+	return r < 0 ? shunt_fail(error, r, "route to %s on %s: %s; 'ip route show table all' has what is in its way",
+				  prefix_format(&address, text), a->endpoint.host, words.text) : 0;
 }
 
 /* Step 8, outside */
 int attachment_configure_host(struct attachment *a, struct shunt_error *error)
 {
 	struct netlink_batch batch = {};
+	_cleanup_close_ int lock = -EBADF;
 	char alias[SHUNT_ID_MAX + 1] = "";
 	int r;
 
 	memcpy(alias, a->key.id, SHUNT_ID_MAX);
 	netlink_batch_add(&batch, a->endpoint.host, 0, link_msg_host_setup(a->endpoint.ifindex, alias));
+	netlink_batch_add(&batch, a->endpoint.host, EAFNOSUPPORT, link_msg_no_link_local(a->endpoint.ifindex));
 	netlink_batch_add(&batch, a->endpoint.host, 0, link_msg_up(a->endpoint.ifindex));
-	for (size_t i = 0; i < ELEMENTSOF(families); i++) {
-		struct shunt_prefix address;
-
-		if (endpoint_address(&a->endpoint, families[i], &address))
-			netlink_batch_add(&batch, "route to the container", 0, route_msg(&address, a->endpoint.ifindex));
-	}
 	r = netlink_batch_send(a->instance->host, &batch, error);
-	if (r >= 0 && a->endpoint.flags & SHUNT_F_ADDRESS6)
-		r = forward6_enable(a->endpoint.host, a->uplinks.ifindex, a->uplinks.n, error);
-	return r;
+	for (size_t i = 0; i < ELEMENTSOF(families) && r >= 0; i++)
+		r = add_route(a, families[i], error);
+	if (r < 0 || !(a->endpoint.flags & SHUNT_F_ADDRESS6))
+		return r;
+	lock = instance_lock(a->instance, "uplinks", error);
+	return lock < 0 ? lock : forward6_enable(a->endpoint.host, a->learnt.ifindex, a->learnt.n, error);
 }
 
 /* Step 9: from here on packets reach it. */

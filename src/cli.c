@@ -99,14 +99,9 @@ int cli_operands(struct cli *cli, int argc, char **argv, int min, int max)
 	return CLI_CONTINUE;
 }
 
-void cli_closep(struct shunt_instance **instance)
-{
-	shunt_close(*instance);
-}
-
 int cli_endpoints(const struct cli *cli, struct shunt_info **ret, size_t *ret_n, struct shunt_error *error)
 {
-	_cleanup_(cli_closep) struct shunt_instance *instance = NULL;
+	_cleanup_(shunt_closep) struct shunt_instance *instance = NULL;
 	int r;
 
 	r = shunt_open(cli->state, false, &instance, error);

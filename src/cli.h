@@ -74,8 +74,6 @@ int cli_usage(const struct cli *cli, const char *format, ...) __attribute__((for
 /* All endpoints of the instance; none where nothing is loaded. As shunt_list(). */
 int cli_endpoints(const struct cli *cli, struct shunt_info **ret, size_t *ret_n, struct shunt_error *error);
 
-/* For _cleanup_ */
-void cli_closep(struct shunt_instance **instance);
 
 extern const struct verb verbs[];	/* ends with a name of NULL */
 

@@ -39,10 +39,11 @@ void datapath_close(struct datapath *datapath)
 }
 
 /* Layouts are compared before any is read: an older program must not touch a newer one's maps. */
-static int check_version(const char *state, int meta_fd, struct shunt_error *error)
+static int check_meta(const char *state, int meta_fd, struct shunt_error *error)
 {
 	const uint32_t zero = 0;
 	struct shunt_meta meta;
+	struct stat here;
 
 	if (bpf_map_lookup_elem(meta_fd, &zero, &meta) < 0)
 		return shunt_fail(error, -errno, "%s/datapath/meta: cannot be read: %m", state);
@@ -50,6 +51,13 @@ static int check_version(const char *state, int meta_fd, struct shunt_error *err
 		return shunt_fail(error, -EPROTO, "%s was loaded by shunt %.24s (layout %u, this is %s with %u); "
 				  "use that version, or detach all and run its 'shunt gc'",
 				  state, meta.version, meta.abi, SHUNT_VERSION, SHUNT_ABI);
+	/* Its interface numbers mean nothing in another namespace, or something else. */
+	if (stat("/proc/thread-self/ns/net", &here) < 0)
+		return shunt_fail(error, -errno, "cannot look at my own network namespace: %m");
+	if (meta.netns_ino != here.st_ino || meta.netns_dev != here.st_dev)
+		return shunt_fail(error, -EXDEV, "%s belongs to network namespace %llu and this is %llu; go there, or give "
+				  "--state another directory", state, (unsigned long long)meta.netns_ino,
+				  (unsigned long long)here.st_ino);
 	return 0;
 }
 
@@ -62,7 +70,7 @@ int datapath_open(const char *state, struct datapath *ret, struct shunt_error *e
 	datapath.fd[MAP_META] = bpf_obj_get(object_path(state, "datapath", MAP_META, path));
 	if (datapath.fd[MAP_META] < 0)
 		return shunt_fail(error, -errno, errno == ENOENT ? "%s: nothing is attached here" : "%s: %m", path);
-	r = check_version(state, datapath.fd[MAP_META], error);
+	r = check_meta(state, datapath.fd[MAP_META], error);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < DATAPATH_OBJECTS; i++) {
@@ -72,7 +80,7 @@ int datapath_open(const char *state, struct datapath *ret, struct shunt_error *e
 		/* They were renamed into place together, so that one alone was removed by hand. */
 		if (datapath.fd[i] < 0)
 			return shunt_fail(error, errno == ENOENT ? -EUCLEAN : -errno,
-					  "%s: %m; somebody removed it: detach all, then run 'shunt gc'", path);
+					  "%s: %m; somebody removed it: stop the containers, then 'rm -r %s'", path, state);
 	}
 	*ret = datapath;
 	datapath = (struct datapath) DATAPATH_NONE;
@@ -104,24 +112,35 @@ static int skeleton_fd(const struct shunt_bpf *skeleton, enum datapath_object ob
 	return map ? bpf_map__fd(map) : bpf_program__fd(program);
 }
 
-static void remove_pins(const char *state, const char *directory)
+/* Removes a directory of pins, whatever version made them. None there is no error. */
+static int remove_pins(const char *state, const char *name)
 {
+	_cleanup_closedir_ DIR *directory = NULL;
 	char path[PATH_MAX];
 
-	for (size_t i = 0; i < DATAPATH_OBJECTS; i++)
-		unlink(object_path(state, directory, i, path));
-	snprintf(path, sizeof(path), "%s/%s", state, directory);
-	rmdir(path);
+	snprintf(path, sizeof(path), "%s/%s", state, name);
+	directory = opendir(path);
+	if (!directory)
+		return errno == ENOENT ? 0 : -errno;
+	for (struct dirent *entry; (entry = readdir(directory));)
+		if (entry->d_name[0] != '.' && unlinkat(dirfd(directory), entry->d_name, 0) < 0)
+			return -errno;
+	return rmdir(path) < 0 ? -errno : 0;
 }
 
 int datapath_load(const char *state, struct shunt_error *error)
 {
-	const struct shunt_meta meta = { .abi = SHUNT_ABI, .version = SHUNT_VERSION };
+	struct shunt_meta meta = { .abi = SHUNT_ABI, .version = SHUNT_VERSION };
 	_cleanup_(shunt_bpf_destroyp) struct shunt_bpf *skeleton = NULL;
+	struct stat here;
 	const uint32_t zero = 0;
 	char path[PATH_MAX], final[PATH_MAX];
 	int r;
 
+	if (stat("/proc/thread-self/ns/net", &here) < 0)
+		return shunt_fail(error, -errno, "cannot look at my own network namespace: %m");
+	meta.netns_dev = here.st_dev;
+	meta.netns_ino = here.st_ino;
 	libbpf_set_print(keep_words);
 	skeleton = shunt_bpf__open_and_load();
 	if (!skeleton)
@@ -154,14 +173,16 @@ int datapath_load(const char *state, struct shunt_error *error)
 int datapath_unload(const char *state, struct shunt_error *error)
 {
 	char path[PATH_MAX], aside[PATH_MAX];
+	int r = remove_pins(state, "loading");
 
 	snprintf(path, sizeof(path), "%s/datapath", state);
 	snprintf(aside, sizeof(aside), "%s/loading", state);
-	/* One step for whoever looks; what a kill leaves aside, the next load removes. */
-	if (rename(path, aside) < 0 && errno != ENOENT)
-		return shunt_fail(error, -errno, "%s: cannot be moved aside: %m", path);
-	remove_pins(state, "loading");
-	return 0;
+	/* One step for whoever looks; what a kill leaves aside, the next load or unload removes. */
+	if (r >= 0 && rename(path, aside) < 0 && errno != ENOENT)
+		r = -errno;
+	if (r >= 0)
+		r = remove_pins(state, "loading");
+	return r < 0 ? shunt_fail(error, r, "%s: cannot be removed: %s", path, strerror(-r)) : 0;
 }
 
 static int attach(int program_fd, uint32_t ifindex, enum bpf_attach_type type, const char *pin,
@@ -218,24 +239,34 @@ static const char *uplink_path(const char *state, uint32_t ifindex, char *buffer
 	return buffer;
 }
 
+static uint32_t program_id(int fd)
+{
+	struct bpf_prog_info info = {};
+	uint32_t size = sizeof(info);
+
+	return bpf_prog_get_info_by_fd(fd, &info, &size) < 0 ? 0 : info.id;
+}
+
 int datapath_attach_uplink(const struct datapath *datapath, const char *state, const struct link_state *uplink,
 			   struct shunt_error *error)
 {
 	const enum datapath_object program = uplink->ethernet ? PROGRAM_FROM_WIRE : PROGRAM_FROM_WIRE_L3;
 	char path[PATH_MAX];
-	int r;
+	int r = datapath_uplink_alive(datapath, state, uplink->ifindex);
 
-	uplink_path(state, uplink->ifindex, path);
-	r = datapath_uplink_alive(state, uplink->ifindex);
 	if (r > 0)
 		return 0;
-	if (r == 0 && remove_pin(path, error) < 0)
-		return -EBUSY;
-	r = attach(datapath->fd[program], uplink->ifindex, BPF_TCX_INGRESS, path, error);
-	return r < 0 ? shunt_fail(error, r, "uplink %s: cannot attach shunt_from_wire: %s", uplink->name, strerror(-r)) : 0;
+	/* Of a device that is gone, or of a datapath that is: its maps are not ours. */
+	if (r == 0)
+		r = datapath_detach_uplink(state, uplink->ifindex, error);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	r = attach(datapath->fd[program], uplink->ifindex, BPF_TCX_INGRESS,
+		   uplink_path(state, uplink->ifindex, path), error);
+	return r < 0 ? shunt_fail(error, r, "uplink %s: cannot attach shunt_from_wire: %s", uplink->name, strerror(-r)) : 1;
 }
 
-int datapath_uplink_alive(const char *state, uint32_t ifindex)
+int datapath_uplink_alive(const struct datapath *datapath, const char *state, uint32_t ifindex)
 {
 	char path[PATH_MAX];
 	_cleanup_close_ int link = bpf_obj_get(uplink_path(state, ifindex, path));
@@ -243,10 +274,12 @@ int datapath_uplink_alive(const char *state, uint32_t ifindex)
 	uint32_t size = sizeof(info);
 
 	if (link < 0)
-		return errno == ENOENT ? -ENOENT : -errno;
+		return -errno;
 	if (bpf_link_get_info_by_fd(link, &info, &size) < 0)
 		return -errno;
-	return info.tcx.ifindex == ifindex;	/* 0 once the device is gone */
+	/* The index is 0 once the device is gone. */
+	return info.tcx.ifindex == ifindex && (info.prog_id == program_id(datapath->fd[PROGRAM_FROM_WIRE]) ||
+					       info.prog_id == program_id(datapath->fd[PROGRAM_FROM_WIRE_L3]));
 }
 
 int datapath_detach_uplink(const char *state, uint32_t ifindex, struct shunt_error *error)
@@ -254,6 +287,21 @@ int datapath_detach_uplink(const char *state, uint32_t ifindex, struct shunt_err
 	char path[PATH_MAX];
 
 	return remove_pin(uplink_path(state, ifindex, path), error);
+}
+
+bool datapath_has_programs(uint32_t ifindex)
+{
+	static const enum bpf_attach_type types[] = {
+		BPF_NETKIT_PRIMARY, BPF_NETKIT_PEER, BPF_TCX_INGRESS, BPF_TCX_EGRESS,
+	};
+
+	for (size_t i = 0; i < ELEMENTSOF(types); i++) {
+		LIBBPF_OPTS(bpf_prog_query_opts, query);
+
+		if (bpf_prog_query_opts((int)ifindex, types[i], &query) == 0 && query.count > 0)
+			return true;
+	}
+	return false;
 }
 
 int datapath_probe_tcx(void)

@@ -28,14 +28,14 @@ struct datapath {
 
 #define DATAPATH_NONE { .fd = { [0 ... DATAPATH_OBJECTS - 1] = -EBADF } }
 
-/* Opens the pins of @state. -ENOENT: nothing is loaded; -EPROTO: another version's layout. */
+/* Opens the pins of @state. -ENOENT: nothing is loaded; -EPROTO: another version's layout; -EXDEV: another namespace's. */
 int datapath_open(const char *state, struct datapath *ret, struct shunt_error *error);
 void datapath_close(struct datapath *datapath);
 
-/* Loads and pins everything; the caller holds the state directory's exclusive lock. */
+/* Loads and pins everything for the namespace we are in; the caller holds the state directory's exclusive lock. */
 int datapath_load(const char *state, struct shunt_error *error);
 
-/* Takes the pins of programs and maps away; the same lock, and nothing may be attached. */
+/* Takes the pins of programs and maps away, also those that a killed load or unload left; the same lock. */
 int datapath_unload(const char *state, struct shunt_error *error);
 
 /* Attaches both programs to a host end and pins the links in endpoints/@host, a directory that exists. */
@@ -45,13 +45,19 @@ int datapath_attach(const struct datapath *datapath, const char *state, const ch
 /* Removes those two pins, and so the links; none is no error. */
 int datapath_detach(const char *state, const char *host, struct shunt_error *error);
 
-/* Attaches the wire program to an uplink and pins it as uplinks/@ifindex; already there is no error. */
+/*
+ * Attaches the wire program to an uplink and pins it as uplinks/@ifindex. Return: 1, 0 where it was there already, or an
+ * errno
+ */
 int datapath_attach_uplink(const struct datapath *datapath, const char *state, const struct link_state *uplink,
 			   struct shunt_error *error);
 
-/* Whether the pinned link of an uplink is still attached to a device: 1, 0, or an errno. */
-int datapath_uplink_alive(const char *state, uint32_t ifindex);
+/* Whether the pinned link of an uplink still attaches a program of ours to that device: 1, 0, or an errno. */
+int datapath_uplink_alive(const struct datapath *datapath, const char *state, uint32_t ifindex);
 int datapath_detach_uplink(const char *state, uint32_t ifindex, struct shunt_error *error);
+
+/* Whether any program is attached to a device where ours would be. */
+bool datapath_has_programs(uint32_t ifindex);
 
 /* Whether this kernel has tcx: 1, 0, or an errno. */
 int datapath_probe_tcx(void);

@@ -9,10 +9,6 @@
 #include "forward.h"
 #include "util.h"
 
-static void close_instance(struct shunt_instance **instance)
-{
-	shunt_close(*instance);
-}
 
 /* Host ends must forward, or else the datapath finds no route for them: bpf_fib_lookup() asks for it. */
 static void check_forwarding(struct doctor *doctor, const struct shunt_info *info)
@@ -38,7 +34,7 @@ static void check_forwarding(struct doctor *doctor, const struct shunt_info *inf
 
 void doctor_endpoints(struct doctor *doctor)
 {
-	_cleanup_(close_instance) struct shunt_instance *instance = NULL;
+	_cleanup_(shunt_closep) struct shunt_instance *instance = NULL;
 	_cleanup_free_ struct shunt_info *infos = NULL;
 	size_t n = 0, stale = 0;
 	struct shunt_error error;

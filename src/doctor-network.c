@@ -11,16 +11,16 @@
 
 static void check_uplinks_auto(struct doctor *doctor)
 {
-	uint32_t ifindexes[SHUNT_MAX_UPLINKS];
+	struct default_route routes[SHUNT_MAX_UPLINKS];
 	char names[SHUNT_MAX_UPLINKS * (IFNAMSIZ + 1)] = "", name[IFNAMSIZ], *end = names;
-	int n = uplinks_auto(ifindexes, ELEMENTSOF(ifindexes));
+	int n = route_defaults(routes, ELEMENTSOF(routes));
 
 	if (n < 0) {
 		doctor_add(doctor, "uplinks", SEVERITY_WARN, "", "cannot read the host's routes: %s", strerror(-n));
 		return;
 	}
 	for (int i = 0; i < n; i++)
-		if (if_indextoname(ifindexes[i], name))
+		if (if_indextoname(routes[i].ifindex, name))
 			end = stpcpy(stpcpy(end, " "), name);
 	if (n == 0)
 		doctor_add(doctor, "uplinks", SEVERITY_WARN, "add a default route, or name \"uplinks\" in the network's file",
@@ -43,15 +43,15 @@ static void check_uplink(struct doctor *doctor, const struct shunt_network *netw
 
 static void check_uplinks(struct doctor *doctor, const struct shunt_network *network)
 {
-	uint32_t ifindexes[SHUNT_MAX_UPLINKS];
+	struct default_route routes[SHUNT_MAX_UPLINKS];
 	char name[IFNAMSIZ];
 	int n;
 
 	for (size_t i = 0; i < network->n_uplinks; i++)
 		check_uplink(doctor, network, network->uplinks[i]);
-	n = network->uplinks_auto ? uplinks_auto(ifindexes, ELEMENTSOF(ifindexes)) : 0;
+	n = network->uplinks_auto ? route_defaults(routes, ELEMENTSOF(routes)) : 0;
 	for (int i = 0; i < n; i++)
-		if (if_indextoname(ifindexes[i], name))
+		if (if_indextoname(routes[i].ifindex, name))
 			check_uplink(doctor, network, name);
 }
 

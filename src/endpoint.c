@@ -115,25 +115,57 @@ static int prepare(struct attachment *a, struct shunt_error *error)
 	return 0;
 }
 
-/* Removes a predecessor of the same name but for its addresses, and writes the record that begins our own life. */
-static int begin(struct attachment *a, struct shunt_error *error)
+/* A predecessor of the same name goes but for its addresses, which we take over. */
+static int replace(struct attachment *a, const struct shunt_endpoint *old, struct shunt_error *error)
+{
+	int r = endpoint_teardown(a->instance, &a->key, old, true, error);
+
+	for (size_t i = 0; i < ELEMENTSOF(families) && r >= 0; i++) {
+		char owner[SHUNT_IFNAME_MAX];
+		struct shunt_prefix address;
+
+		/* What its maker was killed about to claim may have become another's. */
+		if (endpoint_address(old, families[i], &address) &&
+		    address_owner(&a->instance->datapath, &address, owner) == 0 &&
+		    strncmp(owner, a->endpoint.host, sizeof(owner)) == 0)
+			endpoint_set_address(&a->endpoint, &address);
+	}
+	return r;
+}
+
+/*
+ * The directory was there, but no record of our name: it is another's whose name has the same hash, which can be sought
+ * for, or it is what is left of a registry that somebody removed.
+ */
+static int take_directory(struct attachment *a, struct shunt_error *error)
+{
+	_cleanup_free_ struct registry_entry *list = NULL;
+	size_t n;
+	int r = registry_list(&a->instance->datapath, NULL, &list, &n);
+
+	if (r < 0)
+		return shunt_fail(error, r, "cannot read the registry: %s", strerror(-r));
+	for (size_t i = 0; i < n; i++)
+		if (strncmp(list[i].endpoint.host, a->endpoint.host, sizeof(a->endpoint.host)) == 0)
+			return shunt_fail(error, -EEXIST, "its host end would be %s, which is that of %.128s (its %s): their hashes are "
+					  "alike; choose another ID", a->endpoint.host, list[i].key.id, list[i].key.interface);
+	return datapath_detach(a->instance->state, a->endpoint.host, error);
+}
+
+/* Steps 1 and 2, the directory being locked: writes the record that begins our life. Failed, it has written none. */
+static int begin(struct attachment *a, bool existed, struct shunt_error *error)
 {
 	struct shunt_endpoint old;
 	int r = registry_get(&a->instance->datapath, &a->key, &old);
 
-	if (r >= 0) {
-		r = endpoint_teardown(a->instance, &a->key, &old, true, error);
-		if (r < 0)
-			return r;
-		for (size_t i = 0; i < ELEMENTSOF(families); i++) {
-			struct shunt_prefix address;
-
-			if (endpoint_address(&old, families[i], &address))
-				endpoint_set_address(&a->endpoint, &address);
-		}
-	} else if (r != -ENOENT) {
-		return shunt_fail(error, r, "cannot read the registry: %s", strerror(-r));
-	}
+	if (r == 0)
+		r = replace(a, &old, error);
+	else if (r == -ENOENT)
+		r = existed ? take_directory(a, error) : 0;
+	else
+		shunt_fail(error, r, "cannot read the registry: %s", strerror(-r));
+	if (r < 0)
+		return r;
 	r = registry_put(&a->instance->datapath, &a->key, &a->endpoint);
 	if (r == -E2BIG)
 		return shunt_fail(error, r, "%d endpoints are attached, which is the most that there can be; run 'shunt gc'",
@@ -195,7 +227,7 @@ static int ensure_shared(struct attachment *a, struct shunt_error *error)
 		return lock;
 	r = check_subnets(a, error);
 	if (r >= 0)
-		r = uplinks_ensure(a->instance, &a->network, &a->uplinks, &mtu, error);
+		r = uplinks_ensure(a->instance, &a->network, &a->learnt, &mtu, error);
 	return r < 0 ? r : choose_mtu(a, mtu, error);
 }
 
@@ -231,9 +263,12 @@ static int claim_addresses(struct attachment *a, struct shunt_error *error)
 {
 	for (size_t i = 0; i < ELEMENTSOF(families); i++) {
 		int r = claim(a, families[i], error);
+		unsigned collected = 0;
 
 		/* What holds it may be dead: look, and try once more. */
-		if ((r == -ENOSPC || r == -EADDRINUSE) && endpoint_collect(a->instance, NULL) > 0)
+		if (r == -ENOSPC || r == -EADDRINUSE)
+			(void)endpoint_collect(a->instance, &collected, NULL);
+		if (collected > 0)
 			r = claim(a, families[i], error);
 		if (r < 0)
 			return r;
@@ -276,15 +311,20 @@ int shunt_attach(struct shunt_instance *instance, const struct shunt_request *re
 	struct attachment a = { .instance = instance, .request = request };
 	_cleanup_close_ int lock = -EBADF;
 	int r = prepare(&a, error);
+	bool existed;
 
 	if (r < 0)
 		return r;
-	lock = instance_lock_endpoint(instance, a.endpoint.host, true, error);
+	lock = instance_lock_endpoint(instance, a.endpoint.host, true, &existed, error);
 	if (lock < 0)
 		return lock;
-	r = begin(&a, error);
-	if (r >= 0)
-		r = build(&a, error);
+	r = begin(&a, existed, error);
+	if (r < 0) {
+		if (!existed)
+			(void)instance_remove_endpoint(instance, a.endpoint.host, NULL);
+		return r;
+	}
+	r = build(&a, error);
 	netlink_close(a.container);
 	if (r < 0) {
 		/* The cause is what the caller hears; what cannot be taken back now is pending, and gc's. */

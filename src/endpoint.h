@@ -20,9 +20,9 @@
 int endpoint_teardown(struct shunt_instance *instance, const struct shunt_endpoint_key *key,
 		      const struct shunt_endpoint *endpoint, bool keep_addresses, struct shunt_error *error);
 
-/* Where an endpoint's host end is: true and its state, or false where there is none that is ours. */
-bool endpoint_find_host(struct shunt_instance *instance, const struct shunt_endpoint_key *key,
-			const struct shunt_endpoint *endpoint, struct link_state *ret);
+/* Where an endpoint's host end is: 1 and its state, 0 where there is none that is ours, or an errno: who knows. */
+int endpoint_find_host(struct shunt_instance *instance, const struct shunt_endpoint_key *key,
+		       const struct shunt_endpoint *endpoint, struct link_state *ret, struct shunt_error *error);
 
 /* Whether a ready endpoint has lost its kernel objects; says which in @reason. */
 bool endpoint_is_dead(struct shunt_instance *instance, const struct registry_entry *entry, char *reason, size_t size);
@@ -30,7 +30,7 @@ bool endpoint_is_dead(struct shunt_instance *instance, const struct registry_ent
 /* With the last endpoint goes what is attached for all: uplinks, and the networks' records. */
 int endpoint_release_shared(struct shunt_instance *instance, struct shunt_error *error);
 
-/* Takes back the endpoints that nobody owns, without waiting for those at work. Returns their number, or an errno. */
-int endpoint_collect(struct shunt_instance *instance, struct shunt_error *error);
+/* Takes back the endpoints that nobody owns and counts them, without waiting for those at work. Goes on behind a failure. */
+int endpoint_collect(struct shunt_instance *instance, unsigned *count, struct shunt_error *error);
 
 #endif

@@ -8,7 +8,7 @@
 
 #define ACCEPT_RA_ALWAYS '2'
 
-/* Opens a sysctl of one device; "all" and "default" are names like others there, and never given here. */
+/* Opens a sysctl of one device, or of "default". */
 static int open_sysctl(const char *family, const char *name, const char *key, int flags)
 {
 	char path[96];
@@ -46,7 +46,10 @@ int forward_enabled(const char *name, int family)
 
 bool ipv6_available(void)
 {
-	return access("/proc/sys/net/ipv6", F_OK) == 0;
+	_cleanup_close_ int fd = open_sysctl("ipv6", "default", "disable_ipv6", O_RDONLY);
+	char value;
+
+	return fd >= 0 && read_digit(fd, &value) == 0 && value == '0';
 }
 
 /* An accept_ra that was raised: what to write back, or fd -1 for nothing. */

@@ -10,7 +10,7 @@
 /**
  * forward6_enable() - Switches IPv6 forwarding on for one device of our own
  * @name:	the host end
- * @guarded:	interfaces that may carry a default route learnt from a router's advertisement
+ * @guarded:	all interfaces that carry a default route learnt from a router's advertisement
  * @n_guarded:	their number
  *
  * bpf_fib_lookup() answers only for a device that forwards. rtnetlink can set that for IPv4; for IPv6 only the sysctl
@@ -19,6 +19,8 @@
  * written. It spares those of interfaces with accept_ra = 2. So that value stands on each guarded interface for the
  * moment of the write; killed in between, it stays, which does no harm: such a host accepts what it accepted before.
  *
+ * The caller holds the lock of "uplinks": two at once would take each other's 2 for what was there before.
+ *
  * Return: 0, or a negative errno
  */
 int forward6_enable(const char *name, const uint32_t *guarded, size_t n_guarded, struct shunt_error *error);
@@ -26,7 +28,7 @@ int forward6_enable(const char *name, const uint32_t *guarded, size_t n_guarded,
 /* Whether a device forwards, by its sysctl: 1, 0, or an errno. @family is AF_INET or AF_INET6. */
 int forward_enabled(const char *name, int family);
 
-/* Whether this host has IPv6 at all. */
+/* Whether a new device of this host has IPv6: the kernel has it, and it is not disabled by default. */
 bool ipv6_available(void);
 
 #endif

@@ -24,11 +24,37 @@ struct shunt_instance *shunt_close(struct shunt_instance *instance)
 	return NULL;
 }
 
+static int lock(int fd, int operation)
+{
+	while (flock(fd, operation) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return 0;
+}
+
 static bool on_bpffs(const char *path)
 {
 	struct statfs fs;
 
 	return statfs(path, &fs) == 0 && fs.f_type == BPF_FS_MAGIC;
+}
+
+/* Two at once would hide the first one's mount, and all in it, under the second's. */
+static int mount_bpffs(struct shunt_error *error)
+{
+	_cleanup_close_ int fd = open(BPFFS, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int r;
+
+	if (fd < 0)
+		return shunt_fail(error, -errno, BPFFS ": %m; does this kernel have CONFIG_BPF_SYSCALL?");
+	r = lock(fd, LOCK_EX);
+	if (r < 0)
+		return shunt_fail(error, r, BPFFS ": cannot be locked: %s", strerror(-r));
+	if (on_bpffs(BPFFS))
+		return 0;
+	if (mount("bpf", BPFFS, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RELATIME, "mode=0700") < 0)
+		return shunt_fail(error, -errno, BPFFS ": no bpffs is mounted there, and mounting one failed: %m");
+	return 0;
 }
 
 /* Makes sure that the directory that will hold @state is on a bpffs; mounts the usual one where nobody did. */
@@ -41,15 +67,15 @@ static int ensure_bpffs(const char *state, struct shunt_error *error)
 		return shunt_fail(error, -EINVAL, "--state %s: not an absolute path", state);
 	strcpy(parent, state);
 	slash = strrchr(parent, '/');
+	if (strchr(slash, '.'))
+		return shunt_fail(error, -EINVAL, "--state %s: a bpffs takes no dots in names", state);
 	slash[slash == parent] = '\0';
 	if (on_bpffs(parent))
 		return 0;
-	if (strcmp(parent, BPFFS) != 0)
-		return shunt_fail(error, -ENOTDIR, "--state %s: %s is no directory on a bpffs; mount one with "
-				  "'mount -t bpf bpf DIR'", state, parent);
-	if (mount("bpf", BPFFS, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RELATIME, "mode=0700") < 0)
-		return shunt_fail(error, -errno, BPFFS ": no bpffs is mounted there, and mounting one failed: %m");
-	return 0;
+	if (strcmp(parent, BPFFS) == 0)
+		return mount_bpffs(error);
+	return shunt_fail(error, -ENOTDIR, "--state %s: %s is no directory on a bpffs; mount one with 'mount -t bpf bpf DIR'",
+			  state, parent);
 }
 
 /* Opens the state directory itself: a real directory, root's, for root alone. */
@@ -81,14 +107,6 @@ static int make_directories(const char *state, struct shunt_error *error)
 	return 0;
 }
 
-static int lock(int fd, int operation)
-{
-	while (flock(fd, operation) < 0)
-		if (errno != EINTR)
-			return -errno;
-	return 0;
-}
-
 /*
  * Opens the datapath under the shared lock, loading it first where there is none. flock() trades locks in two steps, so
  * that between load and use somebody may unload: then once more.
@@ -107,7 +125,7 @@ static int open_datapath(struct shunt_instance *instance, bool create, struct sh
 		r = lock(instance->fd, LOCK_EX);
 		if (r < 0)
 			return shunt_fail(error, r, "%s: cannot be locked: %s", instance->state, strerror(-r));
-		r = datapath_open(instance->state, &instance->datapath, NULL);
+		r = datapath_open(instance->state, &instance->datapath, error);
 		if (r == 0)
 			datapath_close(&instance->datapath);	/* another was first */
 		else if (r == -ENOENT)
@@ -118,36 +136,56 @@ static int open_datapath(struct shunt_instance *instance, bool create, struct sh
 	}
 }
 
+static struct shunt_instance *new_instance(const char *state)
+{
+	struct shunt_instance *instance = malloc(sizeof(*instance));
+
+	if (!instance)
+		return NULL;
+	*instance = (struct shunt_instance) { .fd = -EBADF, .datapath = DATAPATH_NONE, .state = strdup(state) };
+	if (!instance->state)
+		return shunt_close(instance);
+	while (strlen(instance->state) > 1 && instance->state[strlen(instance->state) - 1] == '/')
+		instance->state[strlen(instance->state) - 1] = '\0';
+	return instance;
+}
+
 int shunt_open(const char *state, bool create, struct shunt_instance **ret, struct shunt_error *error)
 {
-	_cleanup_(shunt_closep) struct shunt_instance *instance = malloc(sizeof(*instance));
+	_cleanup_(shunt_closep) struct shunt_instance *instance = new_instance(state);
+	int r = 0;
+
+	if (!instance)
+		return shunt_fail(error, -ENOMEM, "out of memory");
+	if (create)
+		r = ensure_bpffs(instance->state, error);
+	if (create && r >= 0)
+		r = make_directories(instance->state, error);
+	if (r >= 0)
+		r = instance->fd = open_state(instance->state, error);
+	if (r >= 0)
+		r = open_datapath(instance, create, error);
+	if (r >= 0)
+		r = netlink_open(&instance->host, error);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(instance);
+	return 0;
+}
+
+int instance_open_bare(const char *state, struct shunt_instance **ret, struct shunt_error *error)
+{
+	_cleanup_(shunt_closep) struct shunt_instance *instance = new_instance(state);
 	int r;
 
 	if (!instance)
 		return shunt_fail(error, -ENOMEM, "out of memory");
-	*instance = (struct shunt_instance) { .fd = -EBADF, .datapath = DATAPATH_NONE };
-	instance->state = strdup(state);
-	if (!instance->state)
-		return shunt_fail(error, -ENOMEM, "out of memory");
-	while (strlen(instance->state) > 1 && instance->state[strlen(instance->state) - 1] == '/')
-		instance->state[strlen(instance->state) - 1] = '\0';
-	if (create) {
-		r = ensure_bpffs(instance->state, error);
-		if (r >= 0)
-			r = make_directories(instance->state, error);
-		if (r < 0)
-			return r;
-	}
-
 	instance->fd = open_state(instance->state, error);
 	if (instance->fd < 0)
 		return instance->fd;
-	r = open_datapath(instance, create, error);
+	r = lock(instance->fd, LOCK_SH);
 	if (r < 0)
-		return r;
-	r = netlink_open(&instance->host, error);
-	if (r < 0)
-		return r;
+		return shunt_fail(error, r, "%s: cannot be locked: %s", instance->state, strerror(-r));
 	*ret = TAKE_PTR(instance);
 	return 0;
 }
@@ -164,18 +202,20 @@ int instance_lock(const struct shunt_instance *instance, const char *directory, 
 		     : TAKE_FD(fd);
 }
 
-int instance_lock_endpoint(const struct shunt_instance *instance, const char *host, bool wait,
+int instance_lock_endpoint(const struct shunt_instance *instance, const char *host, bool wait, bool *ret_existed,
 			   struct shunt_error *error)
 {
 	char path[64];
+	bool existed;
 
-	snprintf(path, sizeof(path), "endpoints/%s", host);
+	snprintf(path, sizeof(path), "endpoints/%.16s", host);
 	for (;;) {
 		_cleanup_close_ int fd = -EBADF;
 		struct stat locked, named;
 		int r;
 
-		if (mkdirat(instance->fd, path, 0700) < 0 && errno != EEXIST)
+		existed = mkdirat(instance->fd, path, 0700) < 0;
+		if (existed && errno != EEXIST)
 			return shunt_fail(error, -errno, "%s/%s: cannot be made: %m", instance->state, path);
 		fd = openat(instance->fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (fd < 0 && errno == ENOENT)
@@ -189,9 +229,22 @@ int instance_lock_endpoint(const struct shunt_instance *instance, const char *ho
 		/* Whoever held it may have removed the directory: then this locks a thing without a name. */
 		if (fstat(fd, &locked) < 0)
 			return shunt_fail(error, -errno, "%s/%s: %m", instance->state, path);
-		if (fstatat(instance->fd, path, &named, AT_SYMLINK_NOFOLLOW) == 0 && named.st_ino == locked.st_ino)
-			return TAKE_FD(fd);
+		if (fstatat(instance->fd, path, &named, AT_SYMLINK_NOFOLLOW) < 0 || named.st_ino != locked.st_ino)
+			continue;
+		if (ret_existed)
+			*ret_existed = existed;
+		return TAKE_FD(fd);
 	}
+}
+
+int instance_remove_endpoint(const struct shunt_instance *instance, const char *host, struct shunt_error *error)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "endpoints/%.16s", host);
+	if (unlinkat(instance->fd, path, AT_REMOVEDIR) < 0 && errno != ENOENT)
+		return shunt_fail(error, -errno, "%s/%s: cannot be removed: %m", instance->state, path);
+	return 0;
 }
 
 int instance_lock_exclusive(const struct shunt_instance *instance)
@@ -199,4 +252,40 @@ int instance_lock_exclusive(const struct shunt_instance *instance)
 	int r = lock(instance->fd, LOCK_EX | LOCK_NB);
 
 	return r == 0 ? 1 : r == -EWOULDBLOCK ? 0 : r;
+}
+
+/* Removes what is in a directory, one level of directories deep, but not itself. */
+static int empty(int at, const char *name, bool deep)
+{
+	int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+	int r = 0;
+
+	if (!directory) {
+		r = errno == ENOENT ? 0 : -errno;
+		closep(&fd);
+		return r;
+	}
+	for (struct dirent *entry; r >= 0 && (entry = readdir(directory));) {
+		if (entry->d_name[0] == '.')
+			continue;
+		if (deep)
+			r = empty(dirfd(directory), entry->d_name, false);
+		if (r >= 0 && unlinkat(dirfd(directory), entry->d_name, deep ? AT_REMOVEDIR : 0) < 0)
+			r = -errno;
+	}
+	closedir(directory);
+	return r;
+}
+
+int instance_sweep(const struct shunt_instance *instance, struct shunt_error *error)
+{
+	int r = datapath_unload(instance->state, error);
+
+	if (r < 0)
+		return r;
+	r = empty(instance->fd, "uplinks", false);
+	if (r >= 0)
+		r = empty(instance->fd, "endpoints", true);
+	return r < 0 ? shunt_fail(error, r, "%s: cannot be emptied: %s", instance->state, strerror(-r)) : 0;
 }

@@ -24,19 +24,29 @@ struct shunt_instance {
 	struct netlink *host;
 };
 
-static inline void shunt_closep(struct shunt_instance **instance)
-{
-	shunt_close(*instance);
-}
-
 /* Opens and locks a directory below STATE, making it if need be. Return: the fd, which is the lock, or an errno */
 int instance_lock(const struct shunt_instance *instance, const char *directory, struct shunt_error *error);
 
-/* Locks the directory of one endpoint, making it. With @wait false, -EWOULDBLOCK where somebody is at work on it. */
-int instance_lock_endpoint(const struct shunt_instance *instance, const char *host, bool wait,
+/**
+ * instance_lock_endpoint() - Locks the directory of one endpoint, making it
+ * @wait:	wait for whoever has it; otherwise -EWOULDBLOCK
+ * @ret_existed:	whether it was there before; may be NULL
+ *
+ * Return: the fd, which is the lock, or an errno
+ */
+int instance_lock_endpoint(const struct shunt_instance *instance, const char *host, bool wait, bool *ret_existed,
 			   struct shunt_error *error);
+
+/* Removes that directory, whose lock the caller holds, if it is empty. */
+int instance_remove_endpoint(const struct shunt_instance *instance, const char *host, struct shunt_error *error);
 
 /* Trades the shared lock for the exclusive one if nobody else has the instance open: 1 or 0, or an errno. */
 int instance_lock_exclusive(const struct shunt_instance *instance);
+
+/* Removes what a datapath that is gone has left: pins aside, and links of it. With the exclusive lock. */
+int instance_sweep(const struct shunt_instance *instance, struct shunt_error *error);
+
+/* Opens and locks the state directory without a datapath. Return: -ENOENT where there is none */
+int instance_open_bare(const char *state, struct shunt_instance **ret, struct shunt_error *error);
 
 #endif

@@ -189,40 +189,41 @@ struct nl_msg *link_msg_up(uint32_t ifindex)
 	return link_msg(RTM_NEWLINK, 0, &info);
 }
 
-static struct nl_msg *setup(uint32_t ifindex, const char *alias, bool forward)
+struct nl_msg *link_msg_host_setup(uint32_t ifindex, const char *alias)
 {
 	const struct ifinfomsg info = { .ifi_family = AF_UNSPEC, .ifi_index = (int)ifindex };
 	struct nl_msg *msg = link_msg(RTM_NEWLINK, 0, &info);
-	struct nlattr *families, *inet, *inet6, *conf;
+	struct nlattr *families, *inet, *conf;
 	int r = 0;
 
 	if (!msg)
 		return NULL;
-	if (alias)
-		r |= nla_put_string(msg, IFLA_IFALIAS, alias);
+	r |= nla_put_string(msg, IFLA_IFALIAS, alias);
 	families = nla_nest_start(msg, IFLA_AF_SPEC);
-		if (forward) {
-			inet = nla_nest_start(msg, AF_INET);
-				conf = nla_nest_start(msg, IFLA_INET_CONF);
-					r |= nla_put_u32(msg, IPV4_DEVCONF_FORWARDING, 1);
-				nla_nest_end(msg, conf);
-			nla_nest_end(msg, inet);
-		}
+		inet = nla_nest_start(msg, AF_INET);
+			conf = nla_nest_start(msg, IFLA_INET_CONF);
+				r |= nla_put_u32(msg, IPV4_DEVCONF_FORWARDING, 1);
+			nla_nest_end(msg, conf);
+		nla_nest_end(msg, inet);
+	nla_nest_end(msg, families);
+	return finish(msg, r);
+}
+
+struct nl_msg *link_msg_no_link_local(uint32_t ifindex)
+{
+	const struct ifinfomsg info = { .ifi_family = AF_UNSPEC, .ifi_index = (int)ifindex };
+	struct nl_msg *msg = link_msg(RTM_NEWLINK, 0, &info);
+	struct nlattr *families, *inet6;
+	int r = 0;
+
+	if (!msg)
+		return NULL;
+	families = nla_nest_start(msg, IFLA_AF_SPEC);
 		inet6 = nla_nest_start(msg, AF_INET6);
 			r |= nla_put_u8(msg, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
 		nla_nest_end(msg, inet6);
 	nla_nest_end(msg, families);
 	return finish(msg, r);
-}
-
-struct nl_msg *link_msg_host_setup(uint32_t ifindex, const char *alias)
-{
-	return setup(ifindex, alias, true);
-}
-
-struct nl_msg *link_msg_container_setup(uint32_t ifindex)
-{
-	return setup(ifindex, NULL, false);
 }
 
 struct nl_msg *link_msg_address(uint32_t ifindex, const struct shunt_prefix *address)

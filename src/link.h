@@ -57,10 +57,10 @@ int link_delete(struct netlink *netlink, uint32_t ifindex, struct shunt_error *e
 
 /* Message makers for a batch; NULL for no memory. */
 struct nl_msg *link_msg_up(uint32_t ifindex);
-/* The host end's alias, forwarding for IPv4 on that device alone, no IPv6 link-local address. */
+/* The host end's alias, and IPv4 forwarding on that device alone. */
 struct nl_msg *link_msg_host_setup(uint32_t ifindex, const char *alias);
-/* The container's end: no IPv6 link-local address. */
-struct nl_msg *link_msg_container_setup(uint32_t ifindex);
+/* No IPv6 link-local address. EAFNOSUPPORT for a device without IPv6: its MTU is too small, or the host has none. */
+struct nl_msg *link_msg_no_link_local(uint32_t ifindex);
 struct nl_msg *link_msg_address(uint32_t ifindex, const struct shunt_prefix *address);
 
 /* Whether this kernel makes netkit pairs: 1, 0, or an errno. Makes and removes one in a namespace of a child's own. */

@@ -90,11 +90,12 @@ static int error_of(const struct nlmsghdr *h, struct shunt_error *error)
 /*
  * Reads datagrams until the message that ends the answer to @sequence.
  *
- * Return: 0, the kernel's errno, or what @reply returned
+ * Return: 0, the kernel's errno, -EINTR for a dump of what changed meanwhile, or what @reply returned
  */
 static int receive(struct netlink *netlink, uint32_t sequence, netlink_reply_t reply, void *arg,
 		   struct shunt_error *error)
 {
+	bool interrupted = false;
 	int result = 0;
 
 	for (;;) {
@@ -116,8 +117,15 @@ static int receive(struct netlink *netlink, uint32_t sequence, netlink_reply_t r
 
 				return r < 0 ? r : result;
 			}
-			if (h->nlmsg_type == NLMSG_DONE)
-				return result;
+			if (h->nlmsg_flags & NLM_F_DUMP_INTR)
+				interrupted = true;
+			if (h->nlmsg_type == NLMSG_DONE) {
+				int r = h->nlmsg_len >= NLMSG_LENGTH(sizeof(int)) ? *(int *)NLMSG_DATA(h) : 0;
+
+				if (r < 0)
+					return shunt_fail(error, r, "%s", strerror(-r));
+				return interrupted ? shunt_fail(error, -EINTR, "rtnetlink: changed while it was read") : result;
+			}
 			if (reply && result == 0)
 				result = reply(h, arg);
 		}

@@ -47,7 +47,7 @@ typedef int (*netlink_reply_t)(const struct nlmsghdr *reply, void *arg);
  * @msg:	the request; ACK, sequence number and port are filled in here. NULL is -ENOMEM, as its makers return it.
  * @reply:	called for each message of the answer, or NULL
  *
- * Return: 0, or the kernel's own negative errno, with its extended-ack sentence in @error (which may be NULL; callers
+ * Return: 0, -EINTR for a dump of what changed while it was read, or the kernel's own negative errno, with its extended-ack sentence in @error (which may be NULL; callers
  * prepend what they were about).
  */
 int netlink_call(struct netlink *netlink, struct nl_msg *msg, netlink_reply_t reply, void *arg,

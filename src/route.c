@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "route.h"
 
+#include <linux/nexthop.h>
 #include <netlink/netlink.h>
 
 #include "address.h"
@@ -37,6 +38,7 @@ struct route {
 	uint8_t protocol;
 	uint8_t type;
 	const struct nlattr *multipath;
+	uint32_t nexthop;		/* id of its object; 0 for none */
 };
 
 static bool read_route(const struct nlmsghdr *reply, struct route *ret)
@@ -58,26 +60,33 @@ static bool read_route(const struct nlmsghdr *reply, struct route *ret)
 		.type = header->rtm_type,
 		.ifindex = attribute[RTA_OIF] ? nla_get_u32(attribute[RTA_OIF]) : 0,
 		.multipath = attribute[RTA_MULTIPATH],
+		.nexthop = attribute[RTA_NH_ID] ? nla_get_u32(attribute[RTA_NH_ID]) : 0,
 	};
 	if (attribute[RTA_DST])
 		nla_memcpy(ret->destination.bytes, attribute[RTA_DST], sizeof(ret->destination.bytes));
 	return true;
 }
 
+/* A dump that changes under our hands is read again; @reply must bear to see a route twice. */
+#define DUMP_TRIES 10
+
 static int dump_routes(int family, netlink_reply_t reply, void *arg)
 {
+	const struct rtmsg header = { .rtm_family = (uint8_t)family, .rtm_table = RT_TABLE_MAIN };
 	_cleanup_(netlink_closep) struct netlink *netlink = NULL;
 	_cleanup_nlmsg_ struct nl_msg *msg = NULL;
-	const struct rtmsg header = { .rtm_family = (uint8_t)family, .rtm_table = RT_TABLE_MAIN };
-	int r;
+	int r = netlink_open(&netlink, NULL);
 
-	r = netlink_open(&netlink, NULL);
 	if (r < 0)
 		return r;
 	msg = nlmsg_alloc_simple(RTM_GETROUTE, NLM_F_DUMP);
 	if (!msg || nlmsg_append(msg, (void *)&header, sizeof(header), NLMSG_ALIGNTO) < 0)
 		return -ENOMEM;
-	r = netlink_call(netlink, msg, reply, arg, NULL);
+	for (int i = 0; i < DUMP_TRIES; i++) {
+		r = netlink_call(netlink, msg, reply, arg, NULL);
+		if (r != -EINTR)
+			break;
+	}
 	/* A family that the kernel was built or booted without has no routes. */
 	return r == -EAFNOSUPPORT || r == -EOPNOTSUPP || r == -ENOENT ? 0 : r;
 }
@@ -116,44 +125,94 @@ int route_overlap(const struct shunt_prefix *subnet, char *ret_text, size_t size
 }
 
 struct defaults {
-	uint32_t *ifindex;
+	struct default_route *route;
 	size_t n, max;
+	uint32_t nexthop[SHUNT_MAX_UPLINKS];	/* objects that are still to be asked for */
+	size_t n_nexthops;
 };
 
-static void add_uplink(struct defaults *defaults, uint32_t ifindex)
+static void add_default(struct defaults *defaults, uint32_t ifindex, bool learnt)
 {
 	for (size_t i = 0; i < defaults->n; i++)
-		if (defaults->ifindex[i] == ifindex)
+		if (defaults->route[i].ifindex == ifindex) {
+			defaults->route[i].learnt |= learnt;
 			return;
+		}
 	if (ifindex != 0 && defaults->n < defaults->max)
-		defaults->ifindex[defaults->n++] = ifindex;
+		defaults->route[defaults->n++] = (struct default_route) { ifindex, learnt };
+}
+
+static void add_nexthop(struct defaults *defaults, uint32_t id)
+{
+	if (id != 0 && defaults->n_nexthops < ELEMENTSOF(defaults->nexthop))
+		defaults->nexthop[defaults->n_nexthops++] = id;
 }
 
 static int find_defaults(const struct nlmsghdr *reply, void *arg)
 {
+	struct defaults *defaults = arg;
 	struct route route;
 
 	if (!read_route(reply, &route) || route.destination.length != 0 || route.type != RTN_UNICAST ||
 	    route.protocol == SHUNT_ROUTE_PROTOCOL)
 		return 0;
-	add_uplink(arg, route.ifindex);
+	add_default(defaults, route.ifindex, route.protocol == RTPROT_RA);
 	if (route.multipath) {
 		const struct rtnexthop *hop = nla_data(route.multipath);
 		int left = nla_len(route.multipath);
 
 		for (; RTNH_OK(hop, left); left -= NLMSG_ALIGN(hop->rtnh_len), hop = RTNH_NEXT(hop))
-			add_uplink(arg, (uint32_t)hop->rtnh_ifindex);
+			add_default(defaults, (uint32_t)hop->rtnh_ifindex, route.protocol == RTPROT_RA);
+	}
+	/* With net.ipv4.nexthop_compat_mode = 0 a route tells no more than its object. */
+	if (route.ifindex == 0 && !route.multipath)
+		add_nexthop(defaults, route.nexthop);
+	return 0;
+}
+
+static int read_nexthop(const struct nlmsghdr *reply, void *arg)
+{
+	struct nlattr *attribute[NHA_MAX + 1];
+	struct defaults *defaults = arg;
+
+	if (reply->nlmsg_type != RTM_NEWNEXTHOP ||
+	    nlmsg_parse((struct nlmsghdr *)reply, sizeof(struct nhmsg), attribute, NHA_MAX, NULL) < 0)
+		return 0;
+	if (attribute[NHA_OIF])
+		add_default(defaults, nla_get_u32(attribute[NHA_OIF]), false);
+	if (attribute[NHA_GROUP]) {
+		const struct nexthop_grp *member = nla_data(attribute[NHA_GROUP]);
+
+		for (int left = nla_len(attribute[NHA_GROUP]); left >= (int)sizeof(*member); left -= (int)sizeof(*member))
+			add_nexthop(defaults, member++->id);
 	}
 	return 0;
 }
 
-int uplinks_auto(uint32_t *ret_ifindexes, size_t max)
+static int get_nexthop(struct netlink *netlink, uint32_t id, struct defaults *defaults)
 {
-	struct defaults defaults = { .ifindex = ret_ifindexes, .max = max };
+	const struct nhmsg header = { .nh_family = AF_UNSPEC };
+	_cleanup_nlmsg_ struct nl_msg *msg = nlmsg_alloc_simple(RTM_GETNEXTHOP, 0);
+
+	if (!msg || nlmsg_append(msg, (void *)&header, sizeof(header), NLMSG_ALIGNTO) < 0 ||
+	    nla_put_u32(msg, NHA_ID, id) < 0)
+		return -ENOMEM;
+	return netlink_call(netlink, msg, read_nexthop, defaults, NULL);
+}
+
+int route_defaults(struct default_route *ret, size_t max)
+{
+	struct defaults defaults = { .route = ret, .max = max };
+	_cleanup_(netlink_closep) struct netlink *netlink = NULL;
 	int r;
 
 	r = dump_routes(AF_INET, find_defaults, &defaults);
 	if (r >= 0)
 		r = dump_routes(AF_INET6, find_defaults, &defaults);
+	if (r >= 0 && defaults.n_nexthops > 0)
+		r = netlink_open(&netlink, NULL);
+	/* Groups add their members behind. */
+	for (size_t i = 0; i < defaults.n_nexthops && r >= 0; i++)
+		r = get_nexthop(netlink, defaults.nexthop[i], &defaults);
 	return r < 0 ? r : (int)defaults.n;
 }

@@ -26,13 +26,19 @@ struct nl_msg *route_msg(const struct shunt_prefix *destination, uint32_t ifinde
  */
 int route_overlap(const struct shunt_prefix *subnet, char *ret_text, size_t size);
 
+/* An interface that carries a default route. */
+struct default_route {
+	uint32_t ifindex;
+	bool learnt;	/* one of them was learnt by the kernel from a router advertisement */
+};
+
 /**
- * uplinks_auto() - The interfaces that carry a default route
- * @ret_ifindexes:	each once, in the routes' order
- * @max:		room in it
+ * route_defaults() - The interfaces that carry a default route, of both families, main table
+ * @ret:	each once, in the routes' order
+ * @max:	room in it
  *
  * Return: their number, which may be 0, or a negative errno
  */
-int uplinks_auto(uint32_t *ret_ifindexes, size_t max);
+int route_defaults(struct default_route *ret, size_t max);
 
 #endif

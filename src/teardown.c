@@ -11,32 +11,28 @@
 #include "names.h"
 #include "uplinks.h"
 
-/* An alias is cut by nobody: the kernel takes 255 bytes and an ID has 128. */
-static bool is_ours(const struct link_state *link, const struct shunt_endpoint_key *key,
-		    const struct shunt_endpoint *endpoint)
+int endpoint_find_host(struct shunt_instance *instance, const struct shunt_endpoint_key *key,
+		       const struct shunt_endpoint *endpoint, struct link_state *ret, struct shunt_error *error)
 {
-	if (link->alias[0])
-		return strncmp(link->alias, key->id, SHUNT_ID_MAX) == 0;
-	/* Made, and killed before its alias: its name is a hash of ours. */
-	return strncmp(link->name, endpoint->host, sizeof(endpoint->host)) == 0;
-}
-
-bool endpoint_find_host(struct shunt_instance *instance, const struct shunt_endpoint_key *key,
-			const struct shunt_endpoint *endpoint, struct link_state *ret)
-{
+	const bool by_name = endpoint->ifindex == 0;
 	struct link_state link;
+	int r = link_get(instance->host, by_name ? endpoint->host : NULL, endpoint->ifindex, &link, error);
 
-	/* By index, since somebody may have renamed it; by name, since the record may be older than the device. */
-	if (endpoint->ifindex != 0 && link_get(instance->host, NULL, endpoint->ifindex, &link, NULL) == 0 &&
-	    is_ours(&link, key, endpoint)) {
-		*ret = link;
-		return true;
-	}
-	if (link_get(instance->host, endpoint->host, 0, &link, NULL) == 0 && is_ours(&link, key, endpoint)) {
-		*ret = link;
-		return true;
-	}
-	return false;
+	if (r == -ENODEV)
+		return 0;
+	if (r < 0)
+		return r;
+	/*
+	 * The index tells, for as long as name or alias say so too: somebody may have changed one of them, or a stranger's
+	 * device got the index of one that is gone. A record without index is from between its writing and the device's
+	 * making, or right behind: then nothing is attached to it yet, or it is another instance's.
+	 */
+	if (by_name ? datapath_has_programs(link.ifindex)
+		    : strncmp(link.name, endpoint->host, sizeof(endpoint->host)) != 0 &&
+			      strncmp(link.alias, key->id, SHUNT_ID_MAX) != 0)
+		return 0;
+	*ret = link;
+	return 1;
 }
 
 static int release_addresses(struct shunt_instance *instance, const struct shunt_endpoint *endpoint,
@@ -80,11 +76,12 @@ int endpoint_teardown(struct shunt_instance *instance, const struct shunt_endpoi
 		      const struct shunt_endpoint *endpoint, bool keep_addresses, struct shunt_error *error)
 {
 	struct link_state link;
-	char path[64];
-	int r = 0;
+	int r;
 
 	unpublish(instance, endpoint);
-	if (endpoint_find_host(instance, key, endpoint, &link))
+	/* Where it cannot be said whether the device is there, its filter stays. */
+	r = endpoint_find_host(instance, key, endpoint, &link, error);
+	if (r > 0)
 		r = link_delete(instance->host, link.ifindex, error);
 	if (r >= 0)
 		r = datapath_detach(instance->state, endpoint->host, error);
@@ -102,10 +99,7 @@ int endpoint_teardown(struct shunt_instance *instance, const struct shunt_endpoi
 	r = registry_delete(&instance->datapath, key);
 	if (r < 0)
 		return shunt_fail(error, r, "cannot remove the registry's entry: %s", strerror(-r));
-	snprintf(path, sizeof(path), "endpoints/%.16s", endpoint->host);
-	if (unlinkat(instance->fd, path, AT_REMOVEDIR) < 0 && errno != ENOENT)
-		return shunt_fail(error, -errno, "%s/%s: cannot be removed: %m", instance->state, path);
-	return 0;
+	return instance_remove_endpoint(instance, endpoint->host, error);
 }
 
 int endpoint_release_shared(struct shunt_instance *instance, struct shunt_error *error)
@@ -138,7 +132,7 @@ bool endpoint_is_dead(struct shunt_instance *instance, const struct registry_ent
 		snprintf(reason, size, "whoever began to attach or detach it was killed");
 		return true;
 	}
-	if (!endpoint_find_host(instance, &entry->key, &entry->endpoint, &link)) {
+	if (endpoint_find_host(instance, &entry->key, &entry->endpoint, &link, NULL) == 0) {
 		snprintf(reason, size, "its interface is gone: the container ended, or somebody deleted it");
 		return true;
 	}
@@ -153,26 +147,30 @@ static int collect(struct shunt_instance *instance, const struct registry_entry 
 	char reason[128];
 	int r;
 
-	lock = instance_lock_endpoint(instance, seen->endpoint.host, false, NULL);
+	lock = instance_lock_endpoint(instance, seen->endpoint.host, false, NULL, NULL);
 	if (lock == -EWOULDBLOCK)
 		return 0;
 	if (lock < 0)
 		return shunt_fail(error, lock, "cannot lock %.128s: %s", seen->key.id, strerror(-lock));
-	if (registry_get(&instance->datapath, &entry.key, &entry.endpoint) < 0)
-		return 0;	/* detached meanwhile; the directory made by locking goes with the sweep of empty ones */
+	r = registry_get(&instance->datapath, &entry.key, &entry.endpoint);
+	if (r == -ENOENT)	/* detached meanwhile; the directory may be of our own making */
+		return instance_remove_endpoint(instance, seen->endpoint.host, error);
+	if (r < 0)
+		return shunt_fail(error, r, "cannot read the registry: %s", strerror(-r));
 	if (!endpoint_is_dead(instance, &entry, reason, sizeof(reason)))
 		return 0;
 	r = endpoint_teardown(instance, &entry.key, &entry.endpoint, false, error);
 	return r < 0 ? r : 1;
 }
 
-int endpoint_collect(struct shunt_instance *instance, struct shunt_error *error)
+int endpoint_collect(struct shunt_instance *instance, unsigned *count, struct shunt_error *error)
 {
 	_cleanup_free_ struct registry_entry *list = NULL;
-	int count = 0;
+	int result = 0;
 	size_t n;
 	int r = registry_list(&instance->datapath, NULL, &list, &n);
 
+	*count = 0;
 	if (r < 0)
 		return shunt_fail(error, r, "cannot read the registry: %s", strerror(-r));
 	for (size_t i = 0; i < n; i++) {
@@ -180,30 +178,37 @@ int endpoint_collect(struct shunt_instance *instance, struct shunt_error *error)
 
 		if (!endpoint_is_dead(instance, &list[i], reason, sizeof(reason)))
 			continue;
-		r = collect(instance, &list[i], error);
-		if (r < 0)
-			return r;
-		count += r;
+		/* One that cannot be taken back keeps nobody from the rest. */
+		r = collect(instance, &list[i], result < 0 ? NULL : error);
+		if (r > 0)
+			(*count)++;
+		else if (r < 0 && result == 0)
+			result = r;
 	}
-	return count;
+	return result;
 }
 
 static int detach_one(struct shunt_instance *instance, const struct registry_entry *seen, struct shunt_error *error)
 {
-	_cleanup_close_ int lock = instance_lock_endpoint(instance, seen->endpoint.host, true, error);
+	_cleanup_close_ int lock = instance_lock_endpoint(instance, seen->endpoint.host, true, NULL, error);
 	struct shunt_endpoint endpoint;
+	int r;
 
 	if (lock < 0)
 		return lock;
 	/* Under the lock it may be gone, or another of the same name. */
-	if (registry_get(&instance->datapath, &seen->key, &endpoint) < 0)
-		return 0;
+	r = registry_get(&instance->datapath, &seen->key, &endpoint);
+	if (r == -ENOENT)
+		return instance_remove_endpoint(instance, seen->endpoint.host, error);
+	if (r < 0)
+		return shunt_fail(error, r, "cannot read the registry: %s", strerror(-r));
 	return endpoint_teardown(instance, &seen->key, &endpoint, false, error);
 }
 
 int shunt_detach(struct shunt_instance *instance, const char *id, struct shunt_error *error)
 {
 	_cleanup_free_ struct registry_entry *list = NULL;
+	int result = 0;
 	size_t n;
 	int r = id_check(id, error);
 
@@ -213,10 +218,12 @@ int shunt_detach(struct shunt_instance *instance, const char *id, struct shunt_e
 	if (r < 0)
 		return shunt_fail(error, r, "cannot read the registry: %s", strerror(-r));
 	for (size_t i = 0; i < n; i++) {
-		r = detach_one(instance, &list[i], error);
-		if (r < 0)
-			return r;
+		r = detach_one(instance, &list[i], result < 0 ? NULL : error);
+		if (r < 0 && result == 0)
+			result = r;
 	}
+	if (result < 0)
+		return result;
 	r = endpoint_release_shared(instance, error);
 	return r < 0 ? r : (int)n;
 }

@@ -45,40 +45,53 @@ static int attached(struct shunt_instance *instance, struct uplink_set *ret, str
 	return 0;
 }
 
-/* Which interfaces should be attached for a network. */
-static int wanted(const struct shunt_network *network, struct uplink_set *ret, struct shunt_error *error)
+/* The host's default routes, and of them those that were learnt. */
+static int defaults(struct uplink_set *ret_all, struct uplink_set *ret_learnt, struct shunt_error *error)
 {
-	if (network->internal)
-		return 0;
-	if (network->uplinks_auto) {
-		uint32_t found[SHUNT_MAX_UPLINKS];
-		int n = uplinks_auto(found, ELEMENTSOF(found));
+	struct default_route route[SHUNT_MAX_UPLINKS];
+	int n = route_defaults(route, ELEMENTSOF(route));
 
-		if (n < 0)
-			return shunt_fail(error, n, "cannot read the default routes: %s", strerror(-n));
-		for (int i = 0; i < n; i++)
-			add(ret, found[i]);
-		return 0;
-	}
-	for (size_t i = 0; i < network->n_uplinks; i++) {
-		unsigned ifindex = if_nametoindex(network->uplinks[i]);
-
-		if (ifindex == 0)
-			return shunt_fail(error, -ENODEV, "network %s: uplink %s does not exist", network->name,
-					  network->uplinks[i]);
-		add(ret, ifindex);
+	if (n < 0)
+		return shunt_fail(error, n, "cannot read the default routes: %s", strerror(-n));
+	*ret_all = *ret_learnt = (struct uplink_set) {};
+	for (int i = 0; i < n; i++) {
+		add(ret_all, route[i].ifindex);
+		if (route[i].learnt)
+			add(ret_learnt, route[i].ifindex);
 	}
 	return 0;
 }
 
-/* Attaches one and lowers the MTU to its own. */
+/* Adds those that should be attached for a network. Return: 0, or -ENODEV for one that does not exist */
+static int wanted(const struct shunt_network *network, const struct uplink_set *defaults, struct uplink_set *set,
+		  struct shunt_error *error)
+{
+	int r = 0;
+
+	if (network->internal)
+		return 0;
+	for (size_t i = 0; network->uplinks_auto && i < defaults->n; i++)
+		add(set, defaults->ifindex[i]);
+	for (size_t i = 0; i < network->n_uplinks; i++) {
+		unsigned ifindex = if_nametoindex(network->uplinks[i]);
+
+		if (ifindex != 0)
+			add(set, ifindex);
+		else
+			r = shunt_fail(error, -ENODEV, "network %s: uplink %s does not exist; correct \"uplinks\" in its "
+				       "file, or bring the interface up", network->name, network->uplinks[i]);
+	}
+	return r;
+}
+
+/* Attaches one and lowers the MTU to its own. Return: 1 if it was not attached before, 0, or an errno */
 static int ensure(struct shunt_instance *instance, uint32_t ifindex, uint32_t *mtu, struct shunt_error *error)
 {
 	struct link_state uplink;
 	int r = link_get(instance->host, NULL, ifindex, &uplink, error);
 
 	if (r == -ENODEV)
-		return 0;	/* gone since its route was read, or since it was attached: gc removes the pin */
+		return 0;	/* gone since its route was read */
 	if (r >= 0)
 		r = datapath_attach_uplink(&instance->datapath, instance->state, &uplink, error);
 	if (r >= 0 && (*mtu == 0 || uplink.mtu < *mtu))
@@ -86,48 +99,49 @@ static int ensure(struct shunt_instance *instance, uint32_t ifindex, uint32_t *m
 	return r;
 }
 
-int uplinks_ensure(struct shunt_instance *instance, const struct shunt_network *network, struct uplink_set *ret,
-		   uint32_t *ret_mtu, struct shunt_error *error)
+int uplinks_ensure(struct shunt_instance *instance, const struct shunt_network *network,
+		   struct uplink_set *ret_learnt, uint32_t *ret_mtu, struct shunt_error *error)
 {
-	struct uplink_set set = {};
+	struct uplink_set all, learnt, set = {};
 	uint32_t mtu = 0;
-	int r = 0;
+	int r = defaults(&all, &learnt, error);
 
-	if (network->uplinks_auto && !network->internal)
-		r = attached(instance, &set, error);
-	if (r >= 0 && set.n == 0)
-		r = wanted(network, &set, error);
+	if (r >= 0)
+		r = wanted(network, &all, &set, error);
 	for (size_t i = 0; i < set.n && r >= 0; i++)
 		r = ensure(instance, set.ifindex[i], &mtu, error);
 	if (r < 0)
 		return r;
-	*ret = set;
+	*ret_learnt = learnt;
 	*ret_mtu = mtu > 0 ? mtu : DEFAULT_MTU;
 	return 0;
 }
 
 int uplinks_refresh(struct shunt_instance *instance, const struct shunt_network *networks, size_t n_networks,
-		    struct shunt_error *error)
+		    bool complete, struct shunt_error *error)
 {
-	struct uplink_set have, want = {};
+	struct uplink_set all, learnt, have, want = {};
 	uint32_t mtu = 0;
 	int changed = 0;
-	int r = attached(instance, &have, error);
+	int r = defaults(&all, &learnt, error);
 
+	if (r >= 0)
+		r = attached(instance, &have, error);
 	for (size_t i = 0; i < n_networks && r >= 0; i++)
-		r = wanted(&networks[i], &want, error);
-	for (size_t i = 0; i < have.n && r >= 0; i++)
-		if (!has(&want, have.ifindex[i]) ||
-		    datapath_uplink_alive(instance->state, have.ifindex[i]) != 1) {
-			r = datapath_detach_uplink(instance->state, have.ifindex[i], error);
-			changed++;
-			have.ifindex[i] = 0;
-		}
-	for (size_t i = 0; i < want.n && r >= 0; i++)
-		if (!has(&have, want.ifindex[i])) {
-			r = ensure(instance, want.ifindex[i], &mtu, error);
-			changed++;
-		}
+		if (wanted(&networks[i], &all, &want, NULL) < 0 || (networks[i].uplinks_auto && all.n == 0))
+			complete = false;
+	for (size_t i = 0; i < have.n && r >= 0; i++) {
+		if (has(&want, have.ifindex[i]))
+			continue;
+		if (!complete && datapath_uplink_alive(&instance->datapath, instance->state, have.ifindex[i]) == 1)
+			continue;
+		r = datapath_detach_uplink(instance->state, have.ifindex[i], error);
+		changed++;
+	}
+	for (size_t i = 0; i < want.n && r >= 0; i++) {
+		r = ensure(instance, want.ifindex[i], &mtu, error);
+		changed += r > 0;
+	}
 	return r < 0 ? r : changed;
 }
 

@@ -14,25 +14,27 @@ struct uplink_set {
 
 /**
  * uplinks_ensure() - Attaches the wire program to a network's uplinks and finds their MTU
- * @ret:	those
- * @ret_mtu:	bytes: the smallest of theirs, or 1500 where there is none (a host without a way out is no error)
+ * @ret_learnt:	interfaces with a default route that the kernel learnt from a router: see forward6_enable()
+ * @ret_mtu:	bytes: the smallest of the uplinks', or 1500 where there is none (a host without a way out is no error)
  *
- * With "auto", uplinks that are attached are taken as they are: a default route that moved is gc's to follow. The
- * caller holds the lock of "uplinks".
+ * The caller holds the lock of "uplinks".
  */
-int uplinks_ensure(struct shunt_instance *instance, const struct shunt_network *network, struct uplink_set *ret,
-		   uint32_t *ret_mtu, struct shunt_error *error);
+int uplinks_ensure(struct shunt_instance *instance, const struct shunt_network *network,
+		   struct uplink_set *ret_learnt, uint32_t *ret_mtu, struct shunt_error *error);
 
 /**
  * uplinks_refresh() - What gc does: attaches new uplinks, detaches those that are none any more
  * @networks:	those in use
+ * @complete:	they are all of them; otherwise nothing that works is detached
+ *
+ * Nor is it while a network with "auto" finds no default route: one that is renewed is gone for a moment.
  *
  * Return: how many were attached or detached. The caller holds the lock.
  */
 int uplinks_refresh(struct shunt_instance *instance, const struct shunt_network *networks, size_t n_networks,
-		    struct shunt_error *error);
+		    bool complete, struct shunt_error *error);
 
-/* Detaches all. The caller holds the lock. */
+/* Detaches all. The caller holds the lock, or has the instance for itself. */
 int uplinks_release(struct shunt_instance *instance, struct shunt_error *error);
 
 #endif

@@ -52,7 +52,7 @@ static int attach_options(struct cli *cli, int argc, char **argv, struct shunt_r
 static int attach(struct cli *cli, struct shunt_request *request, const struct target *target, struct shunt_info *ret,
 		  struct shunt_error *error)
 {
-	_cleanup_(cli_closep) struct shunt_instance *instance = NULL;
+	_cleanup_(shunt_closep) struct shunt_instance *instance = NULL;
 	_cleanup_close_ int netns = -1;
 	int r;
 
@@ -104,7 +104,7 @@ int verb_attach(struct cli *cli, int argc, char **argv)
 
 static int detach(struct cli *cli, const char *id, struct shunt_error *error)
 {
-	_cleanup_(cli_closep) struct shunt_instance *instance = NULL;
+	_cleanup_(shunt_closep) struct shunt_instance *instance = NULL;
 	int r;
 
 	r = id_check(id, error);

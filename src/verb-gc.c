@@ -4,21 +4,6 @@
 #include "show.h"
 #include "util.h"
 
-static int collect(const struct cli *cli, struct shunt_gc_result *ret, struct shunt_error *error)
-{
-	_cleanup_(cli_closep) struct shunt_instance *instance = NULL;
-	int r;
-
-	r = shunt_open(cli->state, false, &instance, error);
-	if (r == -ENOENT) {
-		*ret = (struct shunt_gc_result){};
-		return 0;
-	}
-	if (r < 0)
-		return r;
-	return shunt_gc(instance, ret, error);
-}
-
 static int print_json(const struct shunt_gc_result *result)
 {
 	_cleanup_(sd_json_variant_unrefp) sd_json_variant *json = NULL;
@@ -39,7 +24,7 @@ int verb_gc(struct cli *cli, int argc, char **argv)
 	r = cli_operands(cli, argc, argv, 0, 0);
 	if (r != CLI_CONTINUE)
 		return r;
-	r = collect(cli, &result, &error);
+	r = shunt_gc(cli->state, &result, &error);
 	if (r < 0)
 		return journal_fail(&error, NULL, NULL);
 

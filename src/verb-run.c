@@ -39,7 +39,7 @@ static int run_options(struct cli *cli, int argc, char **argv, struct shunt_requ
 
 static void disconnect(const struct cli *cli, const struct shunt_request *request)
 {
-	_cleanup_(cli_closep) struct shunt_instance *instance = NULL;
+	_cleanup_(shunt_closep) struct shunt_instance *instance = NULL;
 	struct shunt_error error;
 	int r;
 
@@ -58,7 +58,7 @@ static void disconnect(const struct cli *cli, const struct shunt_request *reques
 static int connect_sandbox(const struct cli *cli, const struct sandbox *sandbox, struct shunt_request *request,
 			   struct shunt_error *error)
 {
-	_cleanup_(cli_closep) struct shunt_instance *instance = NULL;
+	_cleanup_(shunt_closep) struct shunt_instance *instance = NULL;
 	_cleanup_close_ int netns = netns_open_pid(sandbox->pid, error);
 	struct shunt_info info;
 	int r;

@@ -28,7 +28,7 @@
 #define SHUNT_NETWORK_MAX 16	/* a network's name with its NUL: it is compared by the datapath, whole */
 #define SHUNT_MAX_ENDPOINTS 16384
 
-/* Why a packet was dropped. The order is ABI; shunt_drop_name() in src/counters.c has the words. */
+/* Why a packet was dropped. The order is ABI; shunt_drop_name() in src/words.c has the words. */
 enum shunt_drop {
 	SHUNT_DROP_SPOOFED,	/* the source is no address of the endpoint */
 	SHUNT_DROP_MALFORMED,	/* truncated, wrong version, source-routed, VLAN-tagged */
@@ -165,7 +165,9 @@ struct shunt_meta {
 	__u32 abi;			/* SHUNT_ABI */
 	__u32 pad;
 	char version[24];		/* of the program that loaded it */
+	__u64 netns_dev;		/* st_dev and st_ino of the network namespace that all of it is about */
+	__u64 netns_ino;
 };
-_Static_assert(sizeof(struct shunt_meta) == 32, "shunt_meta is ABI");
+_Static_assert(sizeof(struct shunt_meta) == 48, "shunt_meta is ABI");
 
 #endif

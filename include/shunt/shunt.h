@@ -101,6 +101,11 @@ struct shunt_instance;	/* one state directory with its datapath, open */
 int shunt_open(const char *state, bool create, struct shunt_instance **ret, struct shunt_error *error);
 struct shunt_instance *shunt_close(struct shunt_instance *instance);
 
+static inline void shunt_closep(struct shunt_instance **instance)
+{
+	shunt_close(*instance);
+}
+
 /* All or nothing; -EEXIST never for the same ID and interface: the old one is replaced and keeps its address. */
 int shunt_attach(struct shunt_instance *instance, const struct shunt_request *request, struct shunt_info *ret,
 		 struct shunt_error *error);
@@ -117,7 +122,11 @@ struct shunt_gc_result {
 	bool unloaded;		/* nothing was left, so the datapath went too */
 };
 
-int shunt_gc(struct shunt_instance *instance, struct shunt_gc_result *ret, struct shunt_error *error);
+/*
+ * Takes the path, not an instance: what is to be collected may be the remains of one. It goes on behind what it cannot
+ * take back, and then fails with the first of these.
+ */
+int shunt_gc(const char *state, struct shunt_gc_result *ret, struct shunt_error *error);
 
 /* Networks: files in the directory SHUNT_NETWORKS (or /etc/shunt/networks), and the built-in default. */
 int shunt_network_load(const char *name, struct shunt_network *ret, struct shunt_error *error);

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * gc.c - takes back what no living container owns, and lets what is shared follow the host.
+ */
+#include <fcntl.h>
+
+#include "endpoint.h"
+#include "uplinks.h"
+
+static bool is_known(const struct registry_entry *entries, size_t n, const char *host)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strncmp(entries[i].endpoint.host, host, SHUNT_IFNAME_MAX) == 0)
+			return true;
+	return false;
+}
+
+/* Directories of endpoints without a record: their maker was killed between the two. */
+static int sweep_directories(struct shunt_instance *instance, struct shunt_error *error)
+{
+	int fd = openat(instance->fd, "endpoints", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_free_ struct registry_entry *entries = NULL;
+	_cleanup_closedir_ DIR *directory = NULL;
+	size_t n;
+
+	if (fd < 0)
+		return shunt_fail(error, -errno, "%s/endpoints: %m", instance->state);
+	directory = fdopendir(fd);
+	if (!directory) {
+		close(fd);
+		return shunt_fail(error, -ENOMEM, "%s/endpoints: out of memory", instance->state);
+	}
+	if (registry_list(&instance->datapath, NULL, &entries, &n) < 0)
+		return shunt_fail(error, -ENOMEM, "cannot read the registry");
+	for (struct dirent *entry; (entry = readdir(directory));) {
+		_cleanup_close_ int lock = -EBADF;
+
+		if (entry->d_name[0] == '.' || is_known(entries, n, entry->d_name))
+			continue;
+		lock = instance_lock_endpoint(instance, entry->d_name, false, NULL, NULL);
+		/* Busy: somebody begins right now. Not empty: the record came since the list was read. */
+		if (lock >= 0)
+			(void)instance_remove_endpoint(instance, entry->d_name, NULL);
+	}
+	return 0;
+}
+
+/* The networks of all endpoints, each once and as its file says now. @complete: there was no more, and all could be read. */
+static size_t networks_in_use(const struct registry_entry *entries, size_t n, struct shunt_network *ret, size_t max,
+			      bool *complete)
+{
+	size_t found = 0;
+
+	*complete = true;
+	for (size_t i = 0; i < n; i++) {
+		char name[SHUNT_NETWORK_MAX + 1] = "";
+		bool known = false;
+
+		memcpy(name, entries[i].endpoint.network, SHUNT_NETWORK_MAX);
+		for (size_t k = 0; k < found && !known; k++)
+			known = strcmp(ret[k].name, name) == 0;
+		if (known)
+			continue;
+		if (found < max && shunt_network_load(name, &ret[found], NULL) >= 0)
+			found++;
+		else
+			*complete = false;
+	}
+	return found;
+}
+
+#define MAX_NETWORKS 64	/* that gc follows; with more it detaches no uplink */
+
+/* Uplinks follow the default routes of now. Return: how many changed, or an errno */
+static int refresh_uplinks(struct shunt_instance *instance, struct shunt_error *error)
+{
+	_cleanup_free_ struct shunt_network *networks = calloc(MAX_NETWORKS, sizeof(*networks));
+	_cleanup_free_ struct registry_entry *entries = NULL;
+	_cleanup_close_ int lock = -EBADF;
+	size_t n, n_networks;
+	bool complete;
+
+	if (!networks || registry_list(&instance->datapath, NULL, &entries, &n) < 0)
+		return shunt_fail(error, -ENOMEM, "cannot read the registry");
+	if (n == 0)
+		return 0;
+	n_networks = networks_in_use(entries, n, networks, MAX_NETWORKS, &complete);
+	lock = instance_lock(instance, "uplinks", error);
+	if (lock < 0)
+		return lock;
+	return uplinks_refresh(instance, networks, n_networks, complete, error);
+}
+
+/* With nothing attached and nobody else here, programs and maps go too: then nothing of us is left. */
+static int unload(struct shunt_instance *instance, struct shunt_error *error)
+{
+	int r;
+
+	if (registry_is_empty(&instance->datapath) != 1)
+		return 0;
+	r = instance_lock_exclusive(instance);
+	if (r <= 0)
+		return r;
+	if (registry_is_empty(&instance->datapath) != 1)
+		return 0;
+	r = instance_sweep(instance, error);
+	return r < 0 ? r : 1;
+}
+
+/* What is left where there is no datapath any more: its load or unload was killed, or somebody removed it. */
+static int collect_remains(const char *state, struct shunt_error *error)
+{
+	_cleanup_(shunt_closep) struct shunt_instance *instance = NULL;
+	int r = instance_open_bare(state, &instance, error);
+
+	if (r == -ENOENT)
+		return 0;
+	if (r >= 0)
+		r = instance_lock_exclusive(instance);
+	return r <= 0 ? r : instance_sweep(instance, error);
+}
+
+int shunt_gc(const char *state, struct shunt_gc_result *ret, struct shunt_error *error)
+{
+	_cleanup_(shunt_closep) struct shunt_instance *instance = NULL;
+	struct shunt_gc_result result = {};
+	int r = shunt_open(state, false, &instance, error);
+	int first;
+
+	if (r == -ENOENT) {
+		r = collect_remains(state, error);
+		if (r >= 0)
+			*ret = result;
+		return r;
+	}
+	if (r < 0)
+		return r;
+	first = endpoint_collect(instance, &result.endpoints, error);
+	r = sweep_directories(instance, first < 0 ? NULL : error);
+	first = first < 0 ? first : r;
+	r = endpoint_release_shared(instance, first < 0 ? NULL : error);
+	first = first < 0 ? first : r;
+	r = refresh_uplinks(instance, first < 0 ? NULL : error);
+	first = first < 0 ? first : r;
+	if (first < 0)
+		return first;
+	result.uplinks = (unsigned)r;
+	r = unload(instance, error);
+	if (r < 0)
+		return r;
+	result.unloaded = r;
+	*ret = result;
+	return 0;
+}
