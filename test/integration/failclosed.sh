@@ -16,8 +16,6 @@ watcher=$!
 background /tmp/one in_ct one "$here/net.py" chatter eth0
 
 attach=(shunt attach one --netns /run/netns/one --driver "$driver")
-# nap MILLISECONDS
-nap() { read -r -t "$(printf '0.%03d' "$1")" <> <(:) || true; }
 spoofed() { shunt list --json | jq '[.[] | select(.id == "one") | .counters.dropped.spoofed // 0][0] // 0'; }
 
 "${attach[@]}" >/dev/null
@@ -29,16 +27,16 @@ if [ "$driver" = netkit ]; then
 fi
 eventually sh -c "[ \$(grep -c '^$v4 ' /tmp/beyond) -gt 2 ]"
 ok "what is sent under the container's name arrives"
-while [ "$(spoofed)" -lt 3 ]; do nap 50; done
+while [ "$(spoofed)" -lt 3 ]; do nap 50000; done
 ok "what is sent under a false one is dropped"
 shunt detach one
 
 for ((delay = 1; delay < 60; delay += 6)); do
         "${attach[@]}" >/dev/null &
         pid=$!
-        nap $delay
+        nap $((delay * 1000))
         kill -STOP $pid 2>/dev/null || true
-        nap 40
+        nap 40000
         kill -CONT $pid 2>/dev/null || true
         wait $pid
         shunt detach one
@@ -48,10 +46,10 @@ ok "attach is held up ten times on its way"
 for ((delay = 1; delay < 60; delay += 6)); do
         "${attach[@]}" >/dev/null &
         pid=$!
-        nap $delay
+        nap $((delay * 1000))
         kill -KILL $pid 2>/dev/null || true
         wait $pid 2>/dev/null || true
-        nap 10
+        nap 10000
 done
 ok "and killed ten times"
 shunt gc >/dev/null
@@ -61,7 +59,7 @@ check_equal "nor anything without an owner" "$(host_end two)" "$(ls /sys/fs/bpf/
 
 # It fails when all is made but the last: somebody else's route to the address is there already.
 ip route add 10.207.9.9/32 dev wire proto static
-refuse 'route to the container' "${attach[@]}" --address 10.207.9.9
+refuse 'route to 10.207.9.9' "${attach[@]}" --address 10.207.9.9
 check_equal "their route is unharmed" static "$(ip -j route show 10.207.9.9 | jq -r '.[].protocol')"
 ip route del 10.207.9.9
 check_equal "and no device is left in the container" lo "$(ip -n one -j link | jq -r '[.[].ifname] | join(" ")')"
