@@ -45,6 +45,10 @@ eventually() {
         die "not within 10 s: $*"
 }
 
+# nap MICROSECONDS, without starting anything
+nap() { read -r -t "$(($1 / 1000000)).$(printf %06d $(($1 % 1000000)))" <>/tmp/never || true; }
+[ -p /tmp/never ] || mkfifo /tmp/never
+
 world() {
         ip netns add beyond
         ip link add wire type veth peer name wire netns beyond
