@@ -43,8 +43,24 @@ _Static_assert(TCX_NEXT == (int)NETKIT_NEXT && TCX_DROP == (int)NETKIT_DROP &&
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
+/*
+ * For what is off the common way and costly to prove. A global function is verified once, for all arguments that its types
+ * allow; a static one anew for each path to its caller, which with these loops took seconds. Pointers may be NULL then.
+ */
+#define __global __attribute__((noinline))
+
 /* Keeps the compiler from dropping bounds checks that it can prove and the verifier cannot. */
 #define opaque(x) asm volatile("" : "+r"(x))
+
+/*
+ * @value, which is no larger than @mask. Said so at the end of a loop's round, each round begins in one state, and the
+ * verifier need not follow every way through all of them.
+ */
+static __always_inline __u32 masked(__u32 value, __u32 mask)
+{
+	opaque(value);
+	return value & mask;
+}
 
 #define PROTO_IP bpf_htons(ETH_P_IP)
 #define PROTO_IP6 bpf_htons(ETH_P_IPV6)

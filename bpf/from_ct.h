@@ -29,7 +29,7 @@ static __noinline int refuse(struct __sk_buff *skb, struct shunt_interface *from
 {
 	from->counters.dropped[why & (SHUNT_DROP_MAX - 1)]++;
 	if (skb->protocol == PROTO_IP ? error4(skb, what, mtu, from->gateway4) :
-					error6(skb, what, mtu, from->gateway6))
+					error6(skb, what, mtu, (const struct shunt_in6 *)from->gateway6))
 		return DROP;
 	return bpf_redirect(skb->ifindex, 0);
 }
@@ -181,7 +181,7 @@ static __always_inline int from_ct6(struct __sk_buff *skb, struct shunt_interfac
 	if (to && to->ifindex)
 		return to_container(skb, from, eth, to, packet_size(skb));
 	on_link = in_subnet6(&ip->daddr, from);
-	if (unlikely(on_link && !same6(&ip->daddr, from->gateway6)))
+	if (unlikely(on_link && !same6(&ip->daddr, (const struct shunt_in6 *)from->gateway6)))
 		return refuse(skb, from, SHUNT_DROP_NO_ENDPOINT, COMPLAIN_NO_HOST, 0);
 	if (unlikely((from->flags & (SHUNT_F_KERNEL | SHUNT_F_INTERNAL)) == SHUNT_F_KERNEL))
 		return pass(skb, from);

@@ -72,7 +72,7 @@ static __always_inline __u16 fold(__u32 sum)
  * Adds up @size bytes from the network header on. Through a buffer on the stack, zero behind the end, because
  * bpf_csum_diff() takes packet bytes only where their number is a constant. Return: the sum, or negative.
  */
-static __noinline __s64 sum_quote(struct __sk_buff *skb, __u32 size, __u32 sum)
+__global __s64 sum_quote(struct __sk_buff *skb, __u32 size, __u32 sum)
 {
 	__u32 at = 0;
 
@@ -92,7 +92,7 @@ static __noinline __s64 sum_quote(struct __sk_buff *skb, __u32 size, __u32 sum)
 }
 
 /* Puts @room bytes before the network header, and exchanges the MAC addresses. */
-static __noinline int make_room(struct __sk_buff *skb, __u32 room)
+__global int make_room(struct __sk_buff *skb, __u32 room)
 {
 	__u8 mac[2][ETH_ALEN], swapped[2][ETH_ALEN];
 
@@ -136,7 +136,7 @@ static __always_inline void message4(struct icmp4hdr *icmp, enum complaint what,
  *
  * Return: 0, or -1 if there must be no answer or it could not be made; the packet may be cut then.
  */
-static __noinline int error4(struct __sk_buff *skb, enum complaint what, __u32 mtu, __be32 source)
+__global int error4(struct __sk_buff *skb, enum complaint what, __u32 mtu, __be32 source)
 {
 	struct error4 error = {};
 	struct iphdr ip;
@@ -195,18 +195,18 @@ static __always_inline void message6(struct icmp6hdr *icmp, enum complaint what,
 
 /**
  * error6() - turns an IPv6 packet into an ICMPv6 error to its sender.
- * @source: the gateway's address, 16 bytes; the rest is as for error4()
+ * @source: the gateway's address; the rest is as for error4()
  *
  * Return: 0, or -1 if there must be no answer or it could not be made; the packet may be cut then.
  */
-static __noinline int error6(struct __sk_buff *skb, enum complaint what, __u32 mtu, const __u8 *source)
+__global int error6(struct __sk_buff *skb, enum complaint what, __u32 mtu, const struct shunt_in6 *source)
 {
 	struct error6 error = {};
 	struct ipv6hdr ip;
 	__u32 quote, pseudo[2];
 	__s64 sum;
 
-	if (bpf_skb_load_bytes(skb, L3, &ip, sizeof(ip)) || !answerable6(skb, &ip))
+	if (!source || bpf_skb_load_bytes(skb, L3, &ip, sizeof(ip)) || !answerable6(skb, &ip))
 		return -1;
 	quote = skb->len - L3;
 	if (quote > QUOTE6)
@@ -218,7 +218,7 @@ static __noinline int error6(struct __sk_buff *skb, enum complaint what, __u32 m
 	error.ip.payload_len = bpf_htons(sizeof(error.icmp) + quote);
 	error.ip.nexthdr = IPPROTO_ICMPV6;
 	error.ip.hop_limit = 64;
-	__builtin_memcpy(&error.ip.saddr, source, sizeof(error.ip.saddr));
+	__builtin_memcpy(&error.ip.saddr, source->byte, sizeof(error.ip.saddr));
 	error.ip.daddr = ip.saddr;
 	message6(&error.icmp, what, mtu);
 

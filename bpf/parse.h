@@ -37,7 +37,7 @@ static __always_inline struct ethhdr *headers(struct __sk_buff *skb, const __u32
  * Looks for a source route among @size bytes of IPv4 options: with one, the host would send the packet where the
  * sender, not the routing table, says (RFC 7126, 4.3 and 4.4). Return: whether the options are sane and free of it.
  */
-static __noinline bool options4_sane(struct __sk_buff *skb, __u32 size)
+__global bool options4_sane(struct __sk_buff *skb, __u32 size)
 {
 	__u8 option[64] = {};
 	__u32 at = 0;
@@ -49,17 +49,15 @@ static __noinline bool options4_sane(struct __sk_buff *skb, __u32 size)
 	if (bpf_skb_load_bytes(skb, L3 + sizeof(struct iphdr), option, size))
 		return false;
 	for (int i = 0; i < 40 && at < size; i++) {
-		__u8 kind = option[at & 63], len = option[(at + 1) & 63];
+		__u8 kind = option[at], len = option[(at + 1) & 63];
 
 		if (kind == 0)		/* end of options */
 			return true;
-		if (kind == 1) {	/* no operation, the only other one without a length */
-			at++;
-			continue;
-		}
-		if (len < 2 || at + len > size || kind == 0x83 || kind == 0x89)	/* LSRR, SSRR */
+		if (kind == 1)		/* no operation, the only other one without a length */
+			len = 1;
+		else if (len < 2 || at + len > size || kind == 0x83 || kind == 0x89)	/* LSRR, SSRR */
 			return false;
-		at += len;
+		at = masked(at + len, 63);
 	}
 	return true;
 }
@@ -97,11 +95,13 @@ static __always_inline bool is_extension(__u8 next)
  *
  * Return: 0, or -1 if the chain is truncated or longer than anything sane.
  */
-static __noinline int walk6(struct __sk_buff *skb, __u8 next, struct transport *ret)
+__global int walk6(struct __sk_buff *skb, __u8 next, struct transport *ret)
 {
 	__u32 at = L3 + sizeof(struct ipv6hdr);
 	__u8 head[4];
 
+	if (!ret)
+		return -1;
 	ret->later_fragment = ret->source_routed = false;
 	for (int i = 0; i <= MAX_EXTENSIONS; i++) {
 		if (!is_extension(next)) {
@@ -118,7 +118,8 @@ static __noinline int walk6(struct __sk_buff *skb, __u8 next, struct transport *
 			ret->later_fragment = true;
 			return 0;
 		}
-		at += next == IPPROTO_FRAGMENT ? 8 : next == IPPROTO_AH ? (head[1] + 2) * 4 : (head[1] + 1) * 8;
+		at = masked(at + (next == IPPROTO_FRAGMENT ? 8 : next == IPPROTO_AH ? (head[1] + 2) * 4 : (head[1] + 1) * 8),
+			    0xffff);
 		next = head[0];
 	}
 	return -1;
@@ -142,7 +143,7 @@ static __always_inline bool header6_sane(struct __sk_buff *skb, const struct ipv
  * Return: network-layer bytes of one segment of a GSO packet, as it will be on the wire. Where the transport is
  * behind extension headers, their bytes count as well.
  */
-static __noinline __u32 segment_size(struct __sk_buff *skb)
+__global __u32 segment_size(struct __sk_buff *skb)
 {
 	struct transport t = { .offset = L3 };
 	__u8 byte = 0;

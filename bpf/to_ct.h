@@ -61,7 +61,7 @@ static __noinline int bounce(struct __sk_buff *skb, struct shunt_interface *me, 
 {
 	drop(me, what == COMPLAIN_TTL ? SHUNT_DROP_TTL : SHUNT_DROP_TOO_BIG);
 	if (skb->protocol == PROTO_IP ? error4(skb, what, to->mtu, me->gateway4) :
-					error6(skb, what, to->mtu, me->gateway6))
+					error6(skb, what, to->mtu, (const struct shunt_in6 *)me->gateway6))
 		return DROP;
 	return send_error(skb, to->ifindex);
 }
