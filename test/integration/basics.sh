@@ -44,9 +44,9 @@ check_equal "no classic filter is on the host end" "" "$(tc filter show dev "$en
 check_not "no qdisc came with us" sh -c 'tc qdisc show | grep -q clsact'
 
 # The counters are the container's: what it sent, and what reached it.
-before=$(shunt show one --json | jq '[.. | .counters? // empty | .tx_packets, .rx_packets]' -c)
+before=$(shunt show one --json | jq -c '[.counters | .tx_packets, .rx_packets]')
 check "ten packets" in_ct one ping -n -q -c 10 -i 0.01 -W 5 10.99.0.2
-after=$(shunt show one --json | jq '[.. | .counters? // empty | .tx_packets, .rx_packets]' -c)
+after=$(shunt show one --json | jq -c '[.counters | .tx_packets, .rx_packets]')
 check_equal "ten out and ten in are counted" "[10,10]" "$(jq -nc "$after as \$a | $before as \$b | [\$a[0] - \$b[0], \$a[1] - \$b[1]]")"
 
 check "detach of an unknown ID is success" shunt detach nobody

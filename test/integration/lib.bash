@@ -75,15 +75,14 @@ plain() {
         shunt attach "$name" --netns "/run/netns/$name" --driver "$driver" "$@"
 }
 in_ct() { local name=$1; shift; ip netns exec "$name" "$@"; }
-# address4 ID, address6 ID: its address without the length
-address4() { shunt show "$1" --json | jq -r '[.. | .addresses? // empty | .[]] | map(select(contains(":") | not))[0]' | cut -d/ -f1; }
-address6() { shunt show "$1" --json | jq -r '[.. | .addresses? // empty | .[]] | map(select(contains(":")))[0]' | cut -d/ -f1; }
+# address4 ID, address6 ID: its address without the length, or null
+address4() { shunt show "$1" --json | jq -r '[.addresses[] | select(contains(":") | not) | sub("/.*"; "")][0]'; }
+address6() { shunt show "$1" --json | jq -r '[.addresses[] | select(contains(":")) | sub("/.*"; "")][0]'; }
 # The default network's first IPv6 address.
 gateway6() { shunt network show default --json | jq -r '.subnets[].gateway | select(contains(":"))'; }
-host_end() { shunt show "$1" --json | jq -r '[.. | .interface? // empty | .name][0]'; }
+host_end() { shunt show "$1" --json | jq -r .interface.name; }
 # dropped ID REASON
-dropped() { shunt show "$1" --json | jq -r "[.. | .counters? // empty | .dropped.$2 // 0][0]"; }
-
+dropped() { shunt show "$1" --json | jq ".counters.dropped.$2 // 0"; }
 test_dropped() { [ "$(dropped "$1" "$2")" = "$3" ]; }
 
 # bundle NAME [ANNOTATION=VALUE...]: an OCI bundle in /tmp/bundle/NAME with our hooks, whose process sleeps. Extra

@@ -40,6 +40,34 @@ for runtime in crun runc; do
         check_not "$runtime does not start a container with an unknown network" start $runtime bad
         $runtime delete --force bad 2>/dev/null || true
         nothing_left
+
+        # Gone without poststop: killed, and its runtime's record thrown away.
+        check "$runtime starts one that will be lost" start $runtime web
+        end=$(host_end web)
+        kill -KILL "$($runtime state web | jq .pid)"
+        rm -rf /run/$runtime/web
+        eventually sh -c "! ip link show $end"
+        check_equal "which is stale then" stale "$(shunt list --json | jq -r '.[].state')"
+        check "gc takes it" shunt gc
+        nothing_left
 done
-unloaded
+
+# Another hook fails behind ours. runc calls poststop then, and crun does not: what is left is found.
+HOOKS_AFTER='[{"path": "/bin/false"}]' bundle after
+for runtime in crun runc; do
+        check_not "$runtime starts no container whose next hook fails" start $runtime after
+        $runtime delete --force after 2>/dev/null || true
+        eventually no_links
+        shunt gc >/dev/null
+        nothing_left
+done
+
+# A hook before ours sees no interface, one behind it does: the order in config.json is kept.
+HOOKS_BEFORE='[{"path": "/bin/sh", "args": ["sh", "-c", "nsenter -t $(jq .pid) -n ip -o link >/tmp/before-ours"]}]' \
+        HOOKS_AFTER='[{"path": "/bin/sh", "args": ["sh", "-c", "nsenter -t $(jq .pid) -n ip -o addr show eth0 >/tmp/behind-ours"]}]' bundle order
+check "crun runs hooks around ours" start crun order
+check_not "one before it finds no interface" grep -q eth0 /tmp/before-ours
+check "one behind it finds the address" grep -qF "$(address4 order)" /tmp/behind-ours
+stop crun order
+nothing_left
 finish

@@ -33,7 +33,7 @@ run() {
         podman run -q -d --name "$name" --network none --cap-add NET_RAW --annotation shunt.network=default "$@" box sleep 1000 </dev/null
 }
 id_of() { podman inspect -f '{{.Id}}' "$1"; }
-addresses() { shunt show "$(id_of "$1")" --json | jq -c '[.. | .addresses? // empty][0]'; }
+addresses() { shunt show "$(id_of "$1")" --json | jq -c .addresses; }
 
 # inside NAME COMMAND...: in the container's network, with the host's programs: podman exec takes its time
 inside() { local pid; pid=$(podman inspect -f '{{.State.Pid}}' "$1"); shift; nsenter -t "$pid" -n "$@"; }
