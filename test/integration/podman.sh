@@ -71,6 +71,7 @@ status=0
 podman run -q --name wrong --network none --annotation shunt.network=default box /nosuch >/dev/null 2>&1 || status=$?
 check_equal "so does a command that is not there" 127 $status
 # Here the runtime has called createRuntime, and nobody ever calls poststop.
+eventually no_links
 shunt gc >/dev/null
 podman rm -f -t 0 -a >/dev/null
 nothing_left
