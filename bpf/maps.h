@@ -57,4 +57,19 @@ struct {
 	__type(value, struct shunt_meta);
 } meta SEC(".maps");
 
+/*
+ * How many errors one CPU may still send to the wire. The datapath's own: not pinned, it lives as long as the programs.
+ */
+struct allowance {
+	__u64 since;	/* bpf_ktime_get_ns() */
+	__u64 left;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct allowance);
+} allowances SEC(".maps");
+
 #endif

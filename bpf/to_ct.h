@@ -55,11 +55,40 @@ static __noinline int send_error(struct __sk_buff *skb, __u32 ifindex)
 	return send_by(&fib);
 }
 
+/*
+ * Anyone out there can provoke errors, and have them sent to whoever they name as the sender: there is a limit, as
+ * RFC 1812, 4.3.2.8 and RFC 4443, 2.4 (f) ask, of the kernel's own size (icmp_msgs_per_sec, icmp_msgs_burst), but for
+ * each CPU. A container's errors need none: they go to nobody but itself.
+ */
+static __noinline bool may_answer_wire(void)
+{
+	const __u64 interval = 1000000 /* ns */, burst = 50;
+	struct allowance *a;
+	__u64 now, gained;
+	__u32 zero = 0;
+
+	a = bpf_map_lookup_elem(&allowances, &zero);
+	if (!a)
+		return false;
+	now = bpf_ktime_get_ns();
+	gained = (now - a->since) / interval;
+	if (gained) {
+		a->since = now;
+		a->left = a->left + gained > burst ? burst : a->left + gained;
+	}
+	if (!a->left)
+		return false;
+	a->left--;
+	return true;
+}
+
 /* Drops a packet from the wire and tells its sender why, COMPLAIN_TTL or COMPLAIN_TOO_BIG. Return: the verdict. */
 static __noinline int bounce(struct __sk_buff *skb, struct shunt_interface *me, struct shunt_address *to,
 			     enum complaint what)
 {
 	drop(me, what == COMPLAIN_TTL ? SHUNT_DROP_TTL : SHUNT_DROP_TOO_BIG);
+	if (!may_answer_wire())
+		return DROP;
 	if (skb->protocol == PROTO_IP ? error4(skb, what, to->mtu, me->gateway4) :
 					error6(skb, what, to->mtu, (const struct shunt_in6 *)me->gateway6))
 		return DROP;

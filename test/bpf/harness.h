@@ -52,6 +52,8 @@ enum who {
 #define UPLINK 200
 #define NARROW 201	/* an uplink with an MTU of 1280 */
 
+#define ALICE4 "10.207.0.2"
+#define ALICE6 "fd07::2"
 #define GATEWAY4 "10.207.0.1"
 #define GATEWAY6 "fd07::1"
 #define WIRE4 "192.0.2.200"	/* somebody behind the uplink */
@@ -272,6 +274,9 @@ struct hook {
 #define FROM_WIRE(...) \
 	((struct hook){ "from_wire", skel->progs.shunt_from_wire, .ifindex = UPLINK, .ingress_ifindex = UPLINK, \
 			__VA_ARGS__ })
+
+/* From the router to the host. */
+#define ARRIVING(...) PACKET(.mac_to = { 2, 0, 0, 0, 0, 200 }, .mac_from = { 2, 0, 0, 0, 0xff, 0xfe }, __VA_ARGS__)
 
 struct outcome {
 	int verdict;

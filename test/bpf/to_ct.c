@@ -2,10 +2,6 @@
 /* The ways into a container: from the wire, and from the host. What is answered is in errors.c. */
 #include "harness.h"
 
-#define ALICE4 "10.207.0.2"
-#define ALICE6 "fd07::2"
-#define ARRIVING(...) PACKET(.mac_to = { 2, 0, 0, 0, 0, 200 }, .mac_from = { 2, 0, 0, 0, 0xff, 0xfe }, __VA_ARGS__)
-
 static void a_packet_from_the_wire_has_one_hop_less_and_no_macs(void **state)
 {
 	static const int protocols[] = { IPPROTO_UDP, IPPROTO_TCP, IPPROTO_ICMP };
