@@ -44,8 +44,9 @@ _Static_assert(TCX_NEXT == (int)NETKIT_NEXT && TCX_DROP == (int)NETKIT_DROP &&
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
 /*
- * For what is off the common way and costly to prove. A global function is verified once, for all arguments that its types
- * allow; a static one anew for each path to its caller, which with these loops took seconds. Pointers may be NULL then.
+ * For what is off the common way and costly to prove. A global function is verified once, for all arguments that its
+ * types allow; a static one anew for each path to its caller, which with these loops took seconds. Pointers may be
+ * NULL then.
  */
 #define __global __attribute__((noinline))
 

@@ -118,8 +118,8 @@ __global int walk6(struct __sk_buff *skb, __u8 next, struct transport *ret)
 			ret->later_fragment = true;
 			return 0;
 		}
-		at = masked(at + (next == IPPROTO_FRAGMENT ? 8 : next == IPPROTO_AH ? (head[1] + 2) * 4 : (head[1] + 1) * 8),
-			    0xffff);
+		at += next == IPPROTO_FRAGMENT ? 8 : next == IPPROTO_AH ? (head[1] + 2) * 4 : (head[1] + 1) * 8;
+		at = masked(at, 0xffff);
 		next = head[0];
 	}
 	return -1;

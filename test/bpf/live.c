@@ -28,7 +28,8 @@ static void a_container_gets_what_the_wire_sends(void **state)
 
 static void a_wire_without_mac_header_carries_both_ways(void **state)
 {
-	struct packet p = from(CT1, PACKET(.from = ct4[CT1], .to = NARROW4)), in = PACKET(.from = NARROW4, .to = ct4[CT1]);
+	struct packet p = from(CT1, PACKET(.from = ct4[CT1], .to = NARROW4));
+	struct packet in = PACKET(.from = NARROW4, .to = ct4[CT1]);
 
 	(void)state;
 	inject(CT1, &p);

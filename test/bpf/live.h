@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * live.h - a host where packets really arrive: two containers, a wire that this program holds the other end of, and no mock.
+ * live.h - a host where packets really arrive: two containers, and wires that this program holds the other ends of.
  *
  *	ct1 eth0 ======= h0 (from_ct, to_ct)                 wire (from_wire)  ==tap== this program
  *	ct2 eth0 ======= h1 (from_ct, to_ct)                 tunnel (from_wire_l3) ==tun== this program

@@ -31,8 +31,8 @@ static int setup_tcp(void **state)
 		if (!netkit)
 			shell("nsenter -n -t %d sh -c 'ip neigh add 169.254.0.1 lladdr 02:00:00:00:01:00 dev eth0; "
 			      "ip neigh add fe80::1 lladdr 02:00:00:00:01:00 dev eth0'", holder[ct]);
-		shell("nsenter -n -t %d sh -c 'ip -4 route add default %s; ip -6 route add default %s'", holder[ct], via,
-		      via6);
+		shell("nsenter -n -t %d sh -c 'ip -4 route add default %s; ip -6 route add default %s'", holder[ct],
+		      via, via6);
 	}
 	shell("nsenter -n -t %d ip link set eth0 mtu 1400", holder[CT2]);
 	attach(skel->progs.shunt_from_wire, FAR_INDEX, BPF_TCX_INGRESS);
@@ -193,8 +193,8 @@ static void the_host_and_a_container_carry_to_each_other(void **state)
 static void gso(pid_t there, const char *device, int size)
 {
 	/* In this order: a size of 64 KiB or less sets the other too. */
-	shell("nsenter -n -t %d sh -c 'ip link set %s gso_max_size %d; ip link set %s gso_ipv4_max_size %d'", there, device,
-	      size, device, size);
+	shell("nsenter -n -t %d sh -c 'ip link set %s gso_max_size %d; ip link set %s gso_ipv4_max_size %d'", there,
+	      device, size, device, size);
 }
 
 /* BIG TCP: packets whose length field cannot say how long they are. */
