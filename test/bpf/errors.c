@@ -82,7 +82,8 @@ static void segments_that_are_too_big_are_answered_once(void **state)
 	ANSWERED(PACKET(.from = ALICE6, .to = NARROW6, .protocol = IPPROTO_TCP, .payload = 2442), 1221,
 		 SHUNT_DROP_TOO_BIG, TOO_BIG6, 0, 1280);
 	ANSWERED(PACKET(.from = ALICE6, .to = NARROW6, .protocol = IPPROTO_TCP, .payload = 2440,
-			.extra = "\6\0\1\4\0\0\0\0", .extra_len = 8, .next = IPPROTO_DSTOPTS), 1220, SHUNT_DROP_TOO_BIG, TOO_BIG6, 0, 1280);
+			.extra = "\6\0\1\4\0\0\0\0", .extra_len = 8, .next = IPPROTO_DSTOPTS), 1220,
+		 SHUNT_DROP_TOO_BIG, TOO_BIG6, 0, 1280);
 	ANSWERED(PACKET(.from = ALICE4, .to = NARROW4, .payload = 2506, .frag = IP4_DF), 1253, SHUNT_DROP_TOO_BIG,
 		 UNREACH4, 4, 1280);
 	ANSWERED(PACKET(.from = ALICE4, .to = WIRE4, .protocol = IPPROTO_TCP, .payload = 2000, .ttl = 1), 1000,
