@@ -12,9 +12,10 @@ static const int families[] = { AF_INET, AF_INET6 };
 /* Makes the pair with one driver, over a host end that a lost registry left behind. */
 static int create_with(struct attachment *a, enum shunt_driver driver, struct shunt_error *error)
 {
+	char parked[SHUNT_IFNAME_MAX];
 	const struct link_spec spec = {
 		.host = a->endpoint.host,
-		.interface = a->interface,
+		.interface = a->handover ? parked : a->interface,
 		.netns_fd = a->request->netns_fd,
 		.mtu = a->endpoint.mtu,
 		.mode = a->endpoint.mode,
@@ -23,6 +24,7 @@ static int create_with(struct attachment *a, enum shunt_driver driver, struct sh
 	struct link_state link;
 	int r;
 
+	shunt_parked_name(a->request->id, a->interface, parked);
 	a->driver = link_driver(driver);
 	a->endpoint.driver = driver;
 	r = a->driver->create(a->instance->host, &spec, error);
@@ -68,6 +70,8 @@ int attachment_create_pair(struct attachment *a, struct shunt_error *error)
 	r = registry_put(&a->instance->datapath, &a->key, &a->endpoint);
 	if (r < 0)
 		return shunt_fail(error, r, "cannot write the registry: %s", strerror(-r));
+	if (a->handover)
+		return 0;
 	r = link_get(a->container, a->interface, 0, &link, &words);
 	if (r < 0)
 		return shunt_fail(error, r, "%s in the container: just made, and gone: %s", a->interface, words.text);
@@ -113,7 +117,7 @@ int attachment_describe_interface(struct attachment *a, struct shunt_error *erro
 }
 
 /* Step 8, inside: loopback up, as every container expects; then the interface, its addresses, and the ways out. */
-int attachment_configure_container(struct attachment *a, struct shunt_error *error)
+static int configure_container(struct attachment *a, struct shunt_error *error)
 {
 	struct netlink_batch batch = {};
 	struct shunt_error words;
@@ -179,7 +183,7 @@ int attachment_configure_host(struct attachment *a, struct shunt_error *error)
 }
 
 /* Step 9: from here on packets reach it. */
-int attachment_publish(struct attachment *a, struct shunt_error *error)
+static int publish(struct attachment *a, struct shunt_error *error)
 {
 	struct shunt_address value = {
 		.ifindex = a->endpoint.ifindex, .flags = a->endpoint.flags, .mtu = a->endpoint.mtu,
@@ -199,4 +203,30 @@ int attachment_publish(struct attachment *a, struct shunt_error *error)
 			return shunt_fail(error, r, "cannot publish an address: %s", strerror(-r));
 	}
 	return 0;
+}
+
+int attachment_finish(struct attachment *a, struct shunt_error *error)
+{
+	int r = 0;
+
+	if (!a->handover) {
+		r = configure_container(a, error);
+		if (r >= 0)
+			r = publish(a, error);
+	}
+	if (r < 0)
+		return r;
+	a->endpoint.state = a->handover ? SHUNT_PREPARED : SHUNT_READY;
+	r = registry_put(&a->instance->datapath, &a->key, &a->endpoint);
+	return r < 0 ? shunt_fail(error, r, "cannot write the registry: %s", strerror(-r)) : 0;
+}
+
+void attachment_describe(const struct attachment *a, struct shunt_info *ret)
+{
+	*ret = (struct shunt_info) {
+		.status = a->handover ? SHUNT_STATUS_PENDING : SHUNT_STATUS_READY,
+		.endpoint = a->endpoint,
+	};
+	memcpy(ret->id, a->key.id, SHUNT_ID_MAX);
+	memcpy(ret->interface, a->interface, sizeof(ret->interface));
 }

@@ -20,6 +20,7 @@ struct attachment {
 	uint32_t peer;		/* the container's end's ifindex, in its namespace */
 	uint8_t mac[6];
 	char interface[SHUNT_IFNAME_MAX];
+	bool handover;		/* the container's end stays with us; somebody else moves it */
 };
 
 static inline const struct shunt_prefix *network_subnet(const struct shunt_network *network, int family)
@@ -33,11 +34,12 @@ int attachment_create_pair(struct attachment *a, struct shunt_error *error);
 /* Step 6: what the datapath knows of the host end. */
 int attachment_describe_interface(struct attachment *a, struct shunt_error *error);
 
-/* Step 8 */
+/* Step 8, outside */
 int attachment_configure_host(struct attachment *a, struct shunt_error *error);
-int attachment_configure_container(struct attachment *a, struct shunt_error *error);
 
-/* Step 9 */
-int attachment_publish(struct attachment *a, struct shunt_error *error);
+/* Steps 8, inside, to 10. For a handover only the record: the rest is shunt_complete()'s. */
+int attachment_finish(struct attachment *a, struct shunt_error *error);
+
+void attachment_describe(const struct attachment *a, struct shunt_info *ret);
 
 #endif

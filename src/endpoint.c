@@ -58,8 +58,7 @@
 
 static const int families[] = { AF_INET, AF_INET6 };
 
-/* A namespace that is not our own, and its identity for the record. */
-static int check_netns(int fd, struct shunt_endpoint *endpoint, struct shunt_error *error)
+int endpoint_check_netns(int fd, struct shunt_endpoint *endpoint, struct shunt_error *error)
 {
 	struct stat theirs, ours;
 
@@ -80,16 +79,23 @@ static uint32_t network_flags(const struct shunt_network *network)
 	       (network->routing == SHUNT_ROUTING_KERNEL ? SHUNT_F_KERNEL : 0);
 }
 
+void endpoint_mac(const char *id, const char *interface, uint8_t ret[static 6])
+{
+	uint64_t hash = name_hash(id, interface);
+
+	ret[0] = 0x02;	/* locally administered */
+	memcpy(ret + 1, &hash, 5);
+}
+
 /* Everything that can be refused before anything is made. */
 static int prepare(struct attachment *a, struct shunt_error *error)
 {
 	const struct shunt_request *request = a->request;
 	struct timespec now;
-	uint64_t hash;
 	int r = request_check(request, &a->network, error);
 
-	if (r >= 0)
-		r = check_netns(request->netns_fd, &a->endpoint, error);
+	if (r >= 0 && !a->handover)
+		r = endpoint_check_netns(request->netns_fd, &a->endpoint, error);
 	if (r < 0)
 		return r;
 	copy_name(a->interface, sizeof(a->interface), request->interface ?: SHUNT_DEFAULT_INTERFACE);
@@ -102,10 +108,7 @@ static int prepare(struct attachment *a, struct shunt_error *error)
 	a->endpoint.mode = request->mode ?: a->network.mode;
 	a->endpoint.flags = network_flags(&a->network);
 
-	/* Locally administered, and the same for one name in every run. */
-	hash = name_hash(request->id, a->interface);
-	a->mac[0] = 0x02;
-	memcpy(a->mac + 1, &hash, 5);
+	endpoint_mac(request->id, a->interface, a->mac);
 
 	if (!ipv6_available())
 		a->network.subnet6.family = 0;
@@ -276,14 +279,14 @@ static int claim_addresses(struct attachment *a, struct shunt_error *error)
 	return 0;
 }
 
-/* Steps 3 to 10; on failure the caller tears down what there is. */
+/* Steps 3 to 10, or to 8 for a handover; on failure the caller tears down what there is. */
 static int build(struct attachment *a, struct shunt_error *error)
 {
 	int r = ensure_shared(a, error);
 
 	if (r >= 0)
 		r = claim_addresses(a, error);
-	if (r >= 0)
+	if (r >= 0 && !a->handover)
 		r = netlink_open_at(a->request->netns_fd, &a->container, error);
 	if (r >= 0)
 		r = attachment_create_pair(a, error);
@@ -294,47 +297,50 @@ static int build(struct attachment *a, struct shunt_error *error)
 				    a->driver, error);
 	if (r >= 0)
 		r = attachment_configure_host(a, error);
-	if (r >= 0)
-		r = attachment_configure_container(a, error);
-	if (r >= 0)
-		r = attachment_publish(a, error);
+	return r < 0 ? r : attachment_finish(a, error);
+}
+
+static int attach(struct attachment *a, struct shunt_info *ret, struct shunt_error *error)
+{
+	_cleanup_close_ int lock = -EBADF;
+	int r = prepare(a, error);
+	bool existed;
+
 	if (r < 0)
 		return r;
-	a->endpoint.state = SHUNT_READY;
-	r = registry_put(&a->instance->datapath, &a->key, &a->endpoint);
-	return r < 0 ? shunt_fail(error, r, "cannot write the registry: %s", strerror(-r)) : 0;
+	lock = instance_lock_endpoint(a->instance, a->endpoint.host, true, &existed, error);
+	if (lock < 0)
+		return lock;
+	r = begin(a, existed, error);
+	if (r < 0) {
+		if (!existed)
+			(void)instance_remove_endpoint(a->instance, a->endpoint.host, NULL);
+		return r;
+	}
+	r = build(a, error);
+	netlink_close(a->container);
+	if (r < 0) {
+		/* The cause is what the caller hears; what cannot be taken back now is pending, and gc's. */
+		(void)endpoint_teardown(a->instance, &a->key, &a->endpoint, false, NULL);
+		(void)endpoint_release_shared(a->instance, NULL);
+		return r;
+	}
+	attachment_describe(a, ret);
+	return 0;
 }
 
 int shunt_attach(struct shunt_instance *instance, const struct shunt_request *request, struct shunt_info *ret,
 		 struct shunt_error *error)
 {
 	struct attachment a = { .instance = instance, .request = request };
-	_cleanup_close_ int lock = -EBADF;
-	int r = prepare(&a, error);
-	bool existed;
 
-	if (r < 0)
-		return r;
-	lock = instance_lock_endpoint(instance, a.endpoint.host, true, &existed, error);
-	if (lock < 0)
-		return lock;
-	r = begin(&a, existed, error);
-	if (r < 0) {
-		if (!existed)
-			(void)instance_remove_endpoint(instance, a.endpoint.host, NULL);
-		return r;
-	}
-	r = build(&a, error);
-	netlink_close(a.container);
-	if (r < 0) {
-		/* The cause is what the caller hears; what cannot be taken back now is pending, and gc's. */
-		(void)endpoint_teardown(instance, &a.key, &a.endpoint, false, NULL);
-		(void)endpoint_release_shared(instance, NULL);
-		return r;
-	}
+	return attach(&a, ret, error);
+}
 
-	*ret = (struct shunt_info) { .status = SHUNT_STATUS_READY, .endpoint = a.endpoint };
-	memcpy(ret->id, a.key.id, SHUNT_ID_MAX);
-	memcpy(ret->interface, a.interface, sizeof(ret->interface));
-	return 0;
+int shunt_prepare(struct shunt_instance *instance, const struct shunt_request *request, struct shunt_info *ret,
+		  struct shunt_error *error)
+{
+	struct attachment a = { .instance = instance, .request = request, .handover = true };
+
+	return attach(&a, ret, error);
 }

@@ -7,6 +7,12 @@
 
 #include "instance.h"
 
+/* The MAC address of both ends, where they have one: the same for one name in every run. */
+void endpoint_mac(const char *id, const char *interface, uint8_t ret[static 6]);
+
+/* A namespace that is not our own, and its identity for the record. Return: 0, or -EINVAL */
+int endpoint_check_netns(int fd, struct shunt_endpoint *endpoint, struct shunt_error *error);
+
 /**
  * endpoint_teardown() - Takes everything of one endpoint back
  * @key:	of the endpoint, whose lock the caller holds

@@ -29,7 +29,8 @@ static bool describe(struct shunt_instance *instance, const struct registry_entr
 	for (;;) {
 		struct shunt_endpoint now;
 
-		*ret = (struct shunt_info) { .endpoint = entry.endpoint, .status = SHUNT_STATUS_READY };
+		*ret = (struct shunt_info) { .endpoint = entry.endpoint };
+		ret->status = entry.endpoint.state == SHUNT_PREPARED ? SHUNT_STATUS_PENDING : SHUNT_STATUS_READY;
 		memcpy(ret->id, entry.key.id, SHUNT_ID_MAX);
 		memcpy(ret->interface, entry.key.interface, sizeof(ret->interface));
 		(void)interface_counters(&instance->datapath, entry.endpoint.ifindex, &ret->counters);

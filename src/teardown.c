@@ -128,7 +128,7 @@ bool endpoint_is_dead(struct shunt_instance *instance, const struct registry_ent
 {
 	struct link_state link;
 
-	if (entry->endpoint.state != SHUNT_READY) {
+	if (entry->endpoint.state != SHUNT_READY && entry->endpoint.state != SHUNT_PREPARED) {
 		snprintf(reason, size, "whoever began to attach or detach it was killed");
 		return true;
 	}

@@ -115,6 +115,7 @@ struct shunt_endpoint_key {
 enum shunt_state {
 	SHUNT_PENDING = 1,	/* written before the first kernel object is made */
 	SHUNT_READY = 2,	/* written after the last */
+	SHUNT_PREPARED = 3,	/* all but the container's end, which somebody else moves in; the pair shows that it is alive */
 };
 
 enum shunt_driver {

@@ -110,6 +110,18 @@ static inline void shunt_closep(struct shunt_instance **instance)
 int shunt_attach(struct shunt_instance *instance, const struct shunt_request *request, struct shunt_info *ret,
 		 struct shunt_error *error);
 
+/*
+ * The same in two halves, for a manager that moves the container's end in by itself (systemd-nspawn). shunt_prepare()
+ * makes all of it but leaves that end in our own namespace, down, under the name that shunt_parked_name() gives;
+ * request->netns_fd is not looked at. shunt_complete() finds it in @netns_fd under the interface's name, addresses it and
+ * lets packets in. In between the endpoint is pending, and lives for as long as the pair does.
+ */
+int shunt_prepare(struct shunt_instance *instance, const struct shunt_request *request, struct shunt_info *ret,
+		  struct shunt_error *error);
+int shunt_complete(struct shunt_instance *instance, const char *id, const char *interface, int netns_fd,
+		   struct shunt_info *ret, struct shunt_error *error);
+void shunt_parked_name(const char *id, const char *interface, char ret[static SHUNT_IFNAME_MAX]);
+
 /* Takes all interfaces of @id back. Returns how many there were; an unknown ID is 0, not an error. */
 int shunt_detach(struct shunt_instance *instance, const char *id, struct shunt_error *error);
 
