@@ -219,17 +219,36 @@ static int remove_pin(const char *path, struct shunt_error *error)
 	return 0;
 }
 
+static const char *const endpoint_pins[] = { "from_ct", "to_ct" };
+
 int datapath_detach(const char *state, const char *host, struct shunt_error *error)
 {
 	char path[PATH_MAX];
-	int r;
 
-	snprintf(path, sizeof(path), "%s/endpoints/%s/from_ct", state, host);
-	r = remove_pin(path, error);
-	if (r < 0)
-		return r;
-	snprintf(path, sizeof(path), "%s/endpoints/%s/to_ct", state, host);
-	return remove_pin(path, error);
+	for (size_t i = 0; i < ELEMENTSOF(endpoint_pins); i++) {
+		int r;
+
+		snprintf(path, sizeof(path), "%s/endpoints/%s/%s", state, host, endpoint_pins[i]);
+		r = remove_pin(path, error);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int datapath_detach_now(const char *state, const char *host, struct shunt_error *error)
+{
+	char path[PATH_MAX];
+
+	for (size_t i = 0; i < ELEMENTSOF(endpoint_pins); i++) {
+		_cleanup_close_ int link = -EBADF;
+
+		snprintf(path, sizeof(path), "%s/endpoints/%s/%s", state, host, endpoint_pins[i]);
+		link = bpf_obj_get(path);
+		if (link >= 0 && bpf_link_detach(link) < 0)
+			return shunt_fail(error, -errno, "%s: cannot be detached: %m", path);
+	}
+	return datapath_detach(state, host, error);
 }
 
 static const char *uplink_path(const char *state, uint32_t ifindex, char *buffer)

@@ -42,8 +42,12 @@ int datapath_unload(const char *state, struct shunt_error *error);
 int datapath_attach(const struct datapath *datapath, const char *state, const char *host, uint32_t ifindex,
 		    const struct link_driver *driver, struct shunt_error *error);
 
-/* Removes those two pins, and so the links; none is no error. */
+/*
+ * Removes those two pins; none is no error. The kernel frees the links a while later, which is soon enough behind their
+ * device; the second form detaches them first, and returns when no packet will see them any more.
+ */
 int datapath_detach(const char *state, const char *host, struct shunt_error *error);
+int datapath_detach_now(const char *state, const char *host, struct shunt_error *error);
 
 /*
  * Attaches the wire program to an uplink and pins it as uplinks/@ifindex. Return: 1, 0 where it was there already, or an

@@ -152,7 +152,7 @@ static int take_directory(struct attachment *a, struct shunt_error *error)
 		if (strncmp(list[i].endpoint.host, a->endpoint.host, sizeof(a->endpoint.host)) == 0)
 			return shunt_fail(error, -EEXIST, "its host end would be %s, which is that of %.128s (its %s): their hashes are "
 					  "alike; choose another ID", a->endpoint.host, list[i].key.id, list[i].key.interface);
-	return datapath_detach(a->instance->state, a->endpoint.host, error);
+	return datapath_detach_now(a->instance->state, a->endpoint.host, error);
 }
 
 /* Steps 1 and 2, the directory being locked: writes the record that begins our life. Failed, it has written none. */
