@@ -62,29 +62,30 @@ struct netlink *netlink_close(struct netlink *netlink)
 	return NULL;
 }
 
-/* Reads the errno and, where the kernel sent one, its sentence. */
+/* Says a failure in its errno's words and, where there is one among the attributes behind @size bytes, the kernel's sentence. */
+static int fail_with_words(const struct nlmsghdr *h, int size, int r, struct shunt_error *error)
+{
+	struct nlattr *words = NULL;
+
+	if (h->nlmsg_flags & NLM_F_ACK_TLVS)
+		words = nlmsg_find_attr((struct nlmsghdr *)h, size, NLMSGERR_ATTR_MSG);
+	if (words && nla_len(words) > 0)
+		return shunt_fail(error, r, "%s (%.*s)", strerror(-r), nla_len(words), (const char *)nla_data(words));
+	return shunt_fail(error, r, "%s", strerror(-r));
+}
+
+/* What a message of type NLMSG_ERROR says: 0 is an acknowledgement. */
 static int error_of(const struct nlmsghdr *h, struct shunt_error *error)
 {
 	const struct nlmsgerr *e = NLMSG_DATA(h);
-	int r, length;
 
 	if (h->nlmsg_len < NLMSG_LENGTH(sizeof(*e)))
 		return shunt_fail(error, -EBADMSG, "rtnetlink: truncated error message");
-	r = e->error;
-	if (r == 0)
+	if (e->error == 0)
 		return 0;
-
-	length = (int)(h->nlmsg_len - NLMSG_LENGTH(sizeof(*e)));
 	if (!(h->nlmsg_flags & NLM_F_CAPPED))
-		length = 0;	/* the request follows, which NETLINK_CAP_ACK has switched off */
-	if (h->nlmsg_flags & NLM_F_ACK_TLVS && length > 0) {
-		struct nlattr *words = nla_find((struct nlattr *)(e + 1), length, NLMSGERR_ATTR_MSG);
-
-		if (words && nla_len(words) > 0)
-			return shunt_fail(error, r, "%s (%.*s)", strerror(-r), nla_len(words),
-					  (const char *)nla_data(words));
-	}
-	return shunt_fail(error, r, "%s", strerror(-r));
+		return shunt_fail(error, e->error, "%s", strerror(-e->error));	/* the request follows, no attributes */
+	return fail_with_words(h, sizeof(*e), e->error, error);
 }
 
 /*
@@ -123,7 +124,7 @@ static int receive(struct netlink *netlink, uint32_t sequence, netlink_reply_t r
 				int r = h->nlmsg_len >= NLMSG_LENGTH(sizeof(int)) ? *(int *)NLMSG_DATA(h) : 0;
 
 				if (r < 0)
-					return shunt_fail(error, r, "%s", strerror(-r));
+					return fail_with_words(h, sizeof(int), r, error);
 				return interrupted ? shunt_fail(error, -EINTR, "rtnetlink: changed while it was read") : result;
 			}
 			if (reply && result == 0)
