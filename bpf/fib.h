@@ -9,7 +9,8 @@
  *	NOT_FWDED	the host itself; but also no route at all, which it does not tell apart. Both go up the host's
  *			stack, which for want of a route answers "network unreachable", since forwarding is on for the
  *			host end (IPv4), or always (IPv6).
- *	FRAG_NEEDED	larger than the path's MTU; the next hop is NOT filled in
+ *	FRAG_NEEDED	larger than the path's MTU; the next hop is NOT filled in. A route's own MTU counts if it is
+ *			locked, as for all that is forwarded
  *	UNSUPP_LWT	the route encapsulates (MPLS, SRv6, ...), which only the host's stack can do
  *	BLACKHOLE, UNREACHABLE, PROHIBIT	routes of that type
  *	FWD_DISABLED	somebody switched forwarding off on the host end

@@ -7,7 +7,10 @@
  * came from.
  *
  * bpf_skb_change_tail() is called even if there is nothing to cut: it makes the packet linear and private, and takes
- * its GSO marks off, without which the error would be segmented.
+ * its GSO marks off, without which the error would be segmented. It leaves a partial checksum marked as such: netkit
+ * and veth carry that mark to the receiver, which then takes the error's own checksum for granted. Only a device that
+ * lacks checksum offload would fill in the quoted one and so spoil the error's; packets come with that mark from
+ * senders on this machine alone, to whom no such device leads.
  *
  * RFC 1122, 3.2.2; RFC 1812, 4.3.2; RFC 4443, 2.4: who is never answered, and how much is quoted.
  */
