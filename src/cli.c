@@ -5,15 +5,20 @@
 
 #include "request.h"
 #include "util.h"
+#include "version.h"
 
 int cli_usage(const struct cli *cli, const char *format, ...)
 {
+	_cleanup_free_ char *text = NULL;
 	struct shunt_error line;
 	va_list ap;
 
 	va_start(ap, format);
-	vsnprintf(line.text, sizeof(line.text), format, ap);
+	if (vasprintf(&text, format, ap) < 0)
+		text = NULL;
 	va_end(ap);
+	/* It quotes the command line, which may have more than one line. */
+	shunt_fail(&line, 0, "%s", text ?: "out of memory");
 
 	if (cli->verb)
 		fprintf(stderr, "shunt: %s: %s; see shunt %s --help\n", cli->verb->name, line.text, cli->verb->name);
@@ -24,12 +29,24 @@ int cli_usage(const struct cli *cli, const char *format, ...)
 
 static int cli_mistake(const struct cli *cli, int c, char **argv)
 {
-	/* getopt_long() has stepped over a long option, but maybe not over a cluster of short ones. */
-	if (optopt > ' ' && optopt < 0x7f)
-		return cli_usage(cli, "option -%c %s", optopt, c == ':' ? "wants an argument" : "is unknown");
+	/*
+	 * getopt_long() has stepped over a long option, but maybe not over a cluster of short ones. A short one that we have can
+	 * only be wrong in its long form: --help=x.
+	 */
+	if (optopt && optopt < OPTION_STATE && !strchr(OPTIONS_SHORT, optopt))
+		return cli_usage(cli, "option -%c is unknown", optopt);
 	if (c == ':')
 		return cli_usage(cli, "option %s wants an argument", argv[optind - 1]);
 	return cli_usage(cli, "option %s %s", argv[optind - 1], optopt ? "takes no argument" : "is unknown or ambiguous");
+}
+
+static int help(void)
+{
+	printf("Usage: shunt [--state DIR] VERB ...\n\nContainer networking without a bridge, a daemon or a database.\n\n");
+	for (const struct verb *verb = verbs; verb->name; verb++)
+		printf("  %-10s %s\n", verb->name, verb->what);
+	printf("\n`shunt VERB --help` shows a verb's options; shunt(1) has the rest.\n");
+	return EXIT_SUCCESS;
 }
 
 int cli_option(struct cli *cli, int c, char **argv)
@@ -41,7 +58,12 @@ int cli_option(struct cli *cli, int c, char **argv)
 	case OPTION_JSON:
 		cli->json = true;
 		return CLI_CONTINUE;
+	case 'V':
+		printf("shunt %s\n", SHUNT_VERSION);
+		return EXIT_SUCCESS;
 	case 'h':
+		if (!cli->verb)
+			return help();
 		printf("Usage: shunt %s %s\n\n%s. See shunt(1).\n", cli->verb->name, cli->verb->usage, cli->verb->what);
 		return EXIT_SUCCESS;
 	default:

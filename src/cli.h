@@ -44,7 +44,8 @@ enum {
 #define OPTIONS_COMMON \
 	{ "state", required_argument, NULL, OPTION_STATE }, \
 	{ "json", no_argument, NULL, OPTION_JSON }, \
-	{ "help", no_argument, NULL, 'h' }
+	{ "help", no_argument, NULL, 'h' }, \
+	{ "version", no_argument, NULL, 'V' }
 #define OPTIONS_REQUEST \
 	{ "network", required_argument, NULL, OPTION_NETWORK }, \
 	{ "address", required_argument, NULL, OPTION_ADDRESS }, \
@@ -55,11 +56,11 @@ enum {
 #define OPTIONS_END { NULL, 0, NULL, 0 }
 
 /* The short options' string for getopt_long(); a verb that ends at its first operand puts a '+' in front. */
-#define OPTIONS_SHORT ":h"
+#define OPTIONS_SHORT ":hV"
 
 #define CLI_CONTINUE (-1)
 
-/* Takes an option that all have, --help and mistakes among them. Return: CLI_CONTINUE, or the status to exit with */
+/* Takes an option that all have, mistakes among them. Return: CLI_CONTINUE, or the status to exit with */
 int cli_option(struct cli *cli, int c, char **argv);
 
 /* The same with those of OPTIONS_REQUEST, which go into @request. */
@@ -73,7 +74,6 @@ int cli_usage(const struct cli *cli, const char *format, ...) __attribute__((for
 
 /* All endpoints of the instance; none where nothing is loaded. As shunt_list(). */
 int cli_endpoints(const struct cli *cli, struct shunt_info **ret, size_t *ret_n, struct shunt_error *error);
-
 
 extern const struct verb verbs[];	/* ends with a name of NULL */
 

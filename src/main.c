@@ -2,10 +2,11 @@
 /*
  * main.c - the table of verbs. Exit status: 0 done, 1 failed, 2 wrong usage; `run` has its command's.
  */
+#include <fcntl.h>
+
 #include "cli.h"
 #include "journal.h"
 #include "util.h"
-#include "version.h"
 
 #define REQUEST_USAGE \
 	"[--network N] [--address A]... [--interface NAME] [--mtu N] [--mode l3|l2] [--driver auto|netkit|veth]"
@@ -26,28 +27,6 @@ const struct verb verbs[] = {
 	{ NULL, NULL, NULL, NULL },
 };
 
-static int help(void)
-{
-	printf("Usage: shunt [--state DIR] VERB ...\n\nContainer networking without a bridge, a daemon or a database.\n\n");
-	for (const struct verb *verb = verbs; verb->name; verb++)
-		printf("  %-10s %s\n", verb->name, verb->what);
-	printf("\n`shunt VERB --help` shows a verb's options; shunt(1) has the rest.\n");
-	return EXIT_SUCCESS;
-}
-
-static int global_option(struct cli *cli, int c, char **argv)
-{
-	switch (c) {
-	case 'h':
-		return help();
-	case 'V':
-		printf("shunt %s\n", SHUNT_VERSION);
-		return EXIT_SUCCESS;
-	default:
-		return cli_option(cli, c, argv);
-	}
-}
-
 static const struct verb *find_verb(const char *name)
 {
 	for (const struct verb *verb = verbs; verb->name; verb++)
@@ -65,27 +44,50 @@ static int run_verb(struct cli *cli, int argc, char **argv)
 	return cli->verb->run(cli, argc, argv);
 }
 
-int main(int argc, char **argv)
+static int dispatch(int argc, char **argv)
 {
-	static const struct option options[] = { OPTIONS_COMMON, { "version", no_argument, NULL, 'V' }, OPTIONS_END };
+	static const struct option options[] = { OPTIONS_COMMON, OPTIONS_END };
 	struct cli cli = { .state = SHUNT_DEFAULT_STATE };
-	struct shunt_error error;
 	int c, status;
 
 	opterr = 0;
-	while ((c = getopt_long(argc, argv, "+" OPTIONS_SHORT "V", options, NULL)) != -1) {
-		status = global_option(&cli, c, argv);
+	while ((c = getopt_long(argc, argv, "+" OPTIONS_SHORT, options, NULL)) != -1) {
+		status = cli_option(&cli, c, argv);
 		if (status != CLI_CONTINUE)
 			return status;
 	}
 	if (optind == argc)
 		return cli_usage(&cli, "no verb");
+	return run_verb(&cli, argc - optind, argv + optind);
+}
 
-	status = run_verb(&cli, argc - optind, argv + optind);
+/*
+ * A standard descriptor that is closed would become the first map or socket that we open, and what we print would go
+ * there. It becomes one that fails instead, as a closed one does; the command of `run` gets it closed as it was.
+ */
+static void keep_descriptors(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0)
+			(void)open("/dev/null", (fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) | O_CLOEXEC);
+}
+
+int main(int argc, char **argv)
+{
+	struct shunt_error error;
+	int status;
+
+	keep_descriptors();
+	status = dispatch(argc, argv);
+
 	/* A full disk behind standard output is a failure like any other. */
-	if (status == EXIT_SUCCESS && (fflush(stdout) != 0 || ferror(stdout))) {
-		shunt_fail(&error, -errno, "standard output: %s", strerror(errno));
-		return journal_fail(&error, NULL, NULL);
+	errno = 0;
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		int r = errno ?: EIO;
+
+		shunt_fail(&error, -r, "standard output: %s", strerror(r));
+		journal_fail(&error, NULL, NULL);
+		return status ?: EXIT_FAILURE;
 	}
 	return status;
 }
