@@ -2,6 +2,7 @@
 #define SD_JOURNAL_SUPPRESS_LOCATION
 #include "journal.h"
 
+#include <signal.h>
 #include <sys/uio.h>
 #include <syslog.h>
 #include <systemd/sd-journal.h>
@@ -47,6 +48,7 @@ static void journal_write(const struct shunt_error *error, int priority, const c
 {
 	char line[FIELD_MAX - 16], fields[5][FIELD_MAX], level[8];
 	struct iovec iov[5];
+	sighandler_t before;
 	int n = 0;
 
 	/* What is no name is in the text, quoted and without control characters; it makes no field. */
@@ -55,7 +57,6 @@ static void journal_write(const struct shunt_error *error, int priority, const c
 	if (network && network_name_check(network, NULL) < 0)
 		network = NULL;
 	write_line(error, id, line, sizeof(line));
-	fprintf(stderr, "shunt: %s\n", line);
 
 	snprintf(level, sizeof(level), "%d", priority);
 	add_field(iov, &n, fields[0], "MESSAGE", line);
@@ -65,6 +66,11 @@ static void journal_write(const struct shunt_error *error, int priority, const c
 	add_field(iov, &n, fields[4], "SHUNT_NETWORK", network);
 	/* There is nobody left to tell that telling failed. */
 	(void)sd_journal_sendv(iov, n);
+
+	/* Nor need somebody listen on stderr: whoever hung up gets our status all the same, and `run` goes on. */
+	before = signal(SIGPIPE, SIG_IGN);
+	fprintf(stderr, "shunt: %s\n", line);
+	signal(SIGPIPE, before);
 }
 
 int journal_fail(const struct shunt_error *error, const char *id, const char *network)
