@@ -109,4 +109,4 @@ uninstall:
 clean:
 	rm -rf $(B)
 
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+-include $(OBJECTS:.o=.d) $(addsuffix .d,$(UNIT) $(PACKET))
