@@ -40,15 +40,6 @@ static int cli_mistake(const struct cli *cli, int c, char **argv)
 	return cli_usage(cli, "option %s %s", argv[optind - 1], optopt ? "takes no argument" : "is unknown or ambiguous");
 }
 
-static int help(void)
-{
-	printf("Usage: shunt [--state DIR] VERB ...\n\nContainer networking without a bridge, a daemon or a database.\n\n");
-	for (const struct verb *verb = verbs; verb->name; verb++)
-		printf("  %-10s %s\n", verb->name, verb->what);
-	printf("\n`shunt VERB --help` shows a verb's options; shunt(1) has the rest.\n");
-	return EXIT_SUCCESS;
-}
-
 int cli_option(struct cli *cli, int c, char **argv)
 {
 	switch (c) {
@@ -62,8 +53,6 @@ int cli_option(struct cli *cli, int c, char **argv)
 		printf("shunt %s\n", SHUNT_VERSION);
 		return EXIT_SUCCESS;
 	case 'h':
-		if (!cli->verb)
-			return help();
 		printf("Usage: shunt %s %s\n\n%s. See shunt(1).\n", cli->verb->name, cli->verb->usage, cli->verb->what);
 		return EXIT_SUCCESS;
 	default:

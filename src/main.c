@@ -27,6 +27,15 @@ const struct verb verbs[] = {
 	{ NULL, NULL, NULL, NULL },
 };
 
+static int help(void)
+{
+	printf("Usage: shunt [--state DIR] VERB ...\n\nContainer networking without a bridge, a daemon or a database.\n\n");
+	for (const struct verb *verb = verbs; verb->name; verb++)
+		printf("  %-10s %s\n", verb->name, verb->what);
+	printf("\n`shunt VERB --help` shows a verb's options; shunt(1) has the rest.\n");
+	return EXIT_SUCCESS;
+}
+
 static const struct verb *find_verb(const char *name)
 {
 	for (const struct verb *verb = verbs; verb->name; verb++)
@@ -52,7 +61,7 @@ static int dispatch(int argc, char **argv)
 
 	opterr = 0;
 	while ((c = getopt_long(argc, argv, "+" OPTIONS_SHORT, options, NULL)) != -1) {
-		status = cli_option(&cli, c, argv);
+		status = c == 'h' ? help() : cli_option(&cli, c, argv);
 		if (status != CLI_CONTINUE)
 			return status;
 	}
