@@ -103,16 +103,16 @@ static const struct {
 	const char *key;
 	int (*read)(struct oci_state *state, sd_json_variant *value, struct shunt_error *error);
 } keys[] = {
-	{ "id", read_id },
+	{ "id", read_id },	/* first: oci_state_parse_id() stops here */
 	{ "status", read_status },
 	{ "pid", read_pid },
 	{ "annotations", read_annotations },
 };
 
-static int read_member(struct oci_state *state, const char *key, sd_json_variant *value, unsigned *seen,
+static int read_member(struct oci_state *state, size_t n, const char *key, sd_json_variant *value, unsigned *seen,
 		       struct shunt_error *error)
 {
-	for (size_t i = 0; i < ELEMENTSOF(keys); i++) {
+	for (size_t i = 0; i < n; i++) {
 		if (strcmp(keys[i].key, key) != 0)
 			continue;
 		/* Which of two would count is a matter of taste, and two readers of one state may differ in it. */
@@ -127,7 +127,8 @@ static int read_member(struct oci_state *state, const char *key, sd_json_variant
 	return 0;
 }
 
-static int read_object(struct oci_state *state, struct shunt_error *error)
+/* Reads the first @n of keys[] and ignores the others. */
+static int read_object(struct oci_state *state, size_t n, struct shunt_error *error)
 {
 	unsigned seen = 0;
 
@@ -137,7 +138,7 @@ static int read_object(struct oci_state *state, struct shunt_error *error)
 		const char *key = sd_json_variant_string(sd_json_variant_by_index(state->json, i));
 		int r;
 
-		r = read_member(state, key, sd_json_variant_by_index(state->json, i + 1), &seen, error);
+		r = read_member(state, n, key, sd_json_variant_by_index(state->json, i + 1), &seen, error);
 		if (r < 0)
 			return r;
 	}
@@ -146,7 +147,7 @@ static int read_object(struct oci_state *state, struct shunt_error *error)
 	return 0;
 }
 
-int oci_state_parse(const char *buffer, size_t size, struct oci_state *ret, struct shunt_error *error)
+static int parse(const char *buffer, size_t size, size_t n, struct oci_state *ret, struct shunt_error *error)
 {
 	_cleanup_(oci_state_done) struct oci_state state = {};
 	_cleanup_free_ char *text = NULL;
@@ -168,11 +169,21 @@ int oci_state_parse(const char *buffer, size_t size, struct oci_state *ret, stru
 		return shunt_fail(error, -EINVAL, "container state: empty; a runtime writes it to our standard input");
 	if (r < 0)
 		return shunt_fail(error, -EINVAL, "container state: line %u, column %u: this is no JSON", line, column);
-	r = read_object(&state, error);
+	r = read_object(&state, n, error);
 	if (r < 0)
 		return r;
 
 	*ret = state;
 	state = (struct oci_state){};
 	return 0;
+}
+
+int oci_state_parse(const char *buffer, size_t size, struct oci_state *ret, struct shunt_error *error)
+{
+	return parse(buffer, size, ELEMENTSOF(keys), ret, error);
+}
+
+int oci_state_parse_id(const char *buffer, size_t size, struct oci_state *ret, struct shunt_error *error)
+{
+	return parse(buffer, size, 1, ret, error);
 }

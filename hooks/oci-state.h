@@ -49,6 +49,12 @@ struct oci_state {
  */
 int oci_state_parse(const char *buffer, size_t size, struct oci_state *ret, struct shunt_error *error);
 
+/*
+ * The same, but of the ID alone, whatever the other keys are: teardown needs no more, and must not fail of what it does
+ * not need.
+ */
+int oci_state_parse_id(const char *buffer, size_t size, struct oci_state *ret, struct shunt_error *error);
+
 void oci_state_done(struct oci_state *state);
 
 #endif

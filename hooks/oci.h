@@ -18,12 +18,15 @@ enum oci_stage {
 /* Return: 0, or -EINVAL for a stage that we have nothing to do in */
 int oci_stage_parse(const char *name, enum oci_stage *ret, struct shunt_error *error);
 
+#define OCI_READ_MAX (64 * 1024 * 1024)
+
 /**
  * oci_read() - Read all of a descriptor
  * @ret:	the bytes, for free()
  * @ret_size:	their number, at most OCI_STATE_MAX
  *
- * To the end in any case: a runtime that still writes when we have gone fails with EPIPE, and with it the container.
+ * To the end, however large: a runtime that still writes when we have gone fails with EPIPE, and with it the container.
+ * What does not end within OCI_READ_MAX may fail so.
  *
  * Return: 0; -EFBIG; or another errno
  */

@@ -7,14 +7,26 @@
 #include "oci.h"
 #include "util.h"
 
-static int read_state(struct oci_state *ret, struct shunt_error *error)
+/* Failed, @ret has the ID all the same if there was one, so that the line about it can be found by it. */
+static int read_state(enum oci_stage stage, struct oci_state *ret, struct shunt_error *error)
 {
+	_cleanup_(oci_state_done) struct oci_state whole = {};
 	_cleanup_free_ char *buffer = NULL;
 	size_t size;
 	int r;
 
 	r = oci_read(STDIN_FILENO, &buffer, &size, error);
-	return r < 0 ? r : oci_state_parse(buffer, size, ret, error);
+	if (r >= 0)
+		r = oci_state_parse_id(buffer, size, ret, error);
+	if (r < 0 || stage == OCI_POSTSTOP)
+		return r;
+	r = oci_state_parse(buffer, size, &whole, error);
+	if (r < 0)
+		return r;
+	oci_state_done(ret);
+	*ret = whole;
+	whole = (struct oci_state){};
+	return 0;
 }
 
 static const char *network_of(const struct oci_state *state)
@@ -39,12 +51,12 @@ int verb_oci_hook(struct cli *cli, int argc, char **argv)
 	if (oci_stage_parse(argv[optind], &stage, &error) < 0)
 		return cli_usage(cli, "%s", error.text);
 
-	r = read_state(&state, &error);
+	r = read_state(stage, &state, &error);
 	if (r < 0)
-		return journal_fail(&error, NULL, NULL);
+		return journal_fail(&error, state.id[0] ? state.id : NULL, NULL);
 	if (stage == OCI_CREATE_RUNTIME)
 		r = oci_create(cli->state, &state, &info, &error);
 	else
 		r = oci_poststop(cli->state, &state, &error);
-	return r < 0 ? journal_fail(&error, state.id, network_of(&state)) : EXIT_SUCCESS;
+	return r < 0 ? journal_fail(&error, state.id, stage == OCI_POSTSTOP ? NULL : network_of(&state)) : EXIT_SUCCESS;
 }

@@ -90,6 +90,27 @@ static void bad_states_are_refused_with_the_thing(void **state)
 	}
 }
 
+static void the_id_is_read_whatever_stands_beside_it(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ELEMENTSOF(bad); i++) {
+		_cleanup_(oci_state_done) struct oci_state parsed = {};
+		struct shunt_error error = {};
+		/* Those from the first with a bad "pid" on have a good "id". */
+		bool good = strstr(bad[i].text, "\"pid\"") || strstr(bad[i].text, "\"status\"") ||
+			    strstr(bad[i].text, "\"annotations\"");
+		int r = oci_state_parse_id(bad[i].text, strlen(bad[i].text), &parsed, &error);
+
+		if (!good) {
+			assert_refused(r, -EINVAL, &error, bad[i].about);
+			continue;
+		}
+		assert_int_equal(r, 0);
+		assert_string_equal(parsed.id, "a");
+		assert_int_equal(parsed.n_annotations, 0);
+	}
+}
+
 static void size_counts_and_not_a_nul(void **state)
 {
 	static const char text[] = "{\"id\":\"a\"}garbage", nul[] = "{\"id\":\0\"a\"}";
@@ -151,6 +172,7 @@ int main(void)
 		cmocka_unit_test(states_of_real_runtimes_are_read),
 		cmocka_unit_test(only_our_annotations_are_kept),
 		cmocka_unit_test(bad_states_are_refused_with_the_thing),
+		cmocka_unit_test(the_id_is_read_whatever_stands_beside_it),
 		cmocka_unit_test(size_counts_and_not_a_nul),
 		cmocka_unit_test(two_mebibytes_are_refused),
 		cmocka_unit_test(deep_nesting_is_refused),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "unit.h"
 
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 
@@ -171,6 +172,18 @@ static void input_is_read_to_its_end_and_bounded(void **state)
 	}
 }
 
+static void what_never_ends_is_refused(void **state)
+{
+	_cleanup_close_ int fd = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+	_cleanup_free_ char *buffer = NULL;
+	struct shunt_error error;
+	size_t size;
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_refused(oci_read(fd, &buffer, &size, &error), -EFBIG, &error, "1024 KiB");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -181,6 +194,7 @@ int main(void)
 		cmocka_unit_test(poststop_of_the_unknown_succeeds),
 		cmocka_unit_test(stages_are_those_that_concern_us),
 		cmocka_unit_test(input_is_read_to_its_end_and_bounded),
+		cmocka_unit_test(what_never_ends_is_refused),
 	};
 
 	/* The networks of this machine are not the test's. */
