@@ -25,6 +25,7 @@ int oci_stage_parse(const char *name, enum oci_stage *ret, struct shunt_error *e
 int oci_read(int fd, char **ret, size_t *ret_size, struct shunt_error *error)
 {
 	_cleanup_free_ char *buffer = malloc(OCI_STATE_MAX + 1);
+	ssize_t rest = OCI_READ_MAX;
 	size_t size = 0;
 	bool too_big = false;
 
@@ -40,10 +41,14 @@ int oci_read(int fd, char **ret, size_t *ret_size, struct shunt_error *error)
 		if (n == 0)
 			break;
 		size += (size_t)n;
-		if (size > OCI_STATE_MAX) {
-			too_big = true;
-			size = 0;
-		}
+		if (size <= OCI_STATE_MAX)
+			continue;
+		rest -= size;
+		too_big = true;
+		size = 0;
+		/* Whatever this is, it is no runtime that waits for us to read to the end. */
+		if (rest < 0)
+			break;
 	}
 	if (too_big)
 		return shunt_fail(error, -EFBIG, "container state: larger than %d KiB", OCI_STATE_MAX / 1024);
@@ -205,8 +210,9 @@ int oci_poststop(const char *state_dir, const struct oci_state *state, struct sh
 	if (r == -ENOENT)
 		/* Nothing is loaded, so the container has nothing of ours. */
 		return 0;
-	if (r < 0)
-		return r;
-	r = shunt_detach(instance, state->id, error);
+	if (r >= 0)
+		r = rights_check(error);
+	if (r >= 0)
+		r = shunt_detach(instance, state->id, error);
 	return r < 0 ? r : 0;
 }

@@ -114,9 +114,10 @@ static int detach(struct cli *cli, const char *id, struct shunt_error *error)
 	if (r == -ENOENT)
 		/* Nothing is loaded, so nobody is attached: gone already is a result, not an error. */
 		return 0;
-	if (r < 0)
-		return r;
-	return shunt_detach(instance, id, error);
+	/* Without them it would stop half-way, and leave a container that hears nothing. */
+	if (r >= 0)
+		r = rights_check(error);
+	return r < 0 ? r : shunt_detach(instance, id, error);
 }
 
 int verb_detach(struct cli *cli, int argc, char **argv)
