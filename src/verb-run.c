@@ -37,7 +37,39 @@ static int run_options(struct cli *cli, int argc, char **argv, struct shunt_requ
 	return CLI_CONTINUE;
 }
 
-static void disconnect(const struct cli *cli, const struct shunt_request *request)
+/*
+ * Refuses an ID that somebody alive has. attach replaces what is there, as runtimes need it; here it would take a
+ * running container's network away, and give it back to nobody.
+ */
+static int check_free(const struct cli *cli, const char *id, struct shunt_error *error)
+{
+	_cleanup_free_ struct shunt_info *infos = NULL;
+	size_t n;
+	int r;
+
+	r = cli_endpoints(cli, &infos, &n, error);
+	for (size_t i = 0; r >= 0 && i < n; i++)
+		if (strcmp(infos[i].id, id) == 0 && infos[i].status != SHUNT_STATUS_STALE)
+			return shunt_fail(error, -EEXIST, "%s is attached already; choose another --id, or `shunt detach %s`", id, id);
+	return r;
+}
+
+/* Whether what is attached by our ID is what we attached: it may have been replaced since. */
+static bool is_ours(struct shunt_instance *instance, const struct shunt_info *ours)
+{
+	_cleanup_free_ struct shunt_info *infos = NULL;
+	size_t n;
+
+	if (shunt_list(instance, &infos, &n, NULL) < 0)
+		return true;
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(infos[i].id, ours->id) == 0 && strcmp(infos[i].interface, ours->interface) == 0 &&
+		    infos[i].endpoint.created != ours->endpoint.created)
+			return false;
+	return true;
+}
+
+static void disconnect(const struct cli *cli, const struct shunt_request *request, const struct shunt_info *ours)
 {
 	_cleanup_(shunt_closep) struct shunt_instance *instance = NULL;
 	struct shunt_error error;
@@ -46,6 +78,8 @@ static void disconnect(const struct cli *cli, const struct shunt_request *reques
 	r = shunt_open(cli->state, false, &instance, &error);
 	if (r == -ENOENT)
 		/* Somebody else has taken all back. */
+		return;
+	if (r >= 0 && !is_ours(instance, ours))
 		return;
 	if (r >= 0)
 		r = shunt_detach(instance, request->id, &error);
@@ -56,11 +90,10 @@ static void disconnect(const struct cli *cli, const struct shunt_request *reques
 
 /* The instance is open only while it is needed: it holds a lock that gc would wait for. */
 static int connect_sandbox(const struct cli *cli, const struct sandbox *sandbox, struct shunt_request *request,
-			   struct shunt_error *error)
+			   struct shunt_info *ret, struct shunt_error *error)
 {
 	_cleanup_(shunt_closep) struct shunt_instance *instance = NULL;
 	_cleanup_close_ int netns = netns_open_pid(sandbox->pid, error);
-	struct shunt_info info;
 	int r;
 
 	if (netns < 0)
@@ -69,19 +102,23 @@ static int connect_sandbox(const struct cli *cli, const struct sandbox *sandbox,
 	if (r < 0)
 		return r;
 	request->netns_fd = netns;
-	return shunt_attach(instance, request, &info, error);
+	return shunt_attach(instance, request, ret, error);
 }
 
 static int run(const struct cli *cli, struct shunt_request *request, char **command, int *ret_status,
 	       struct shunt_error *error)
 {
 	_cleanup_(sandbox_done) struct sandbox sandbox = SANDBOX_NONE;
+	struct shunt_info info;
 	int r, status;
 
+	r = check_free(cli, request->id, error);
+	if (r < 0)
+		return r;
 	r = sandbox_start(command, &sandbox, error);
 	if (r < 0)
 		return r;
-	r = connect_sandbox(cli, &sandbox, request, error);
+	r = connect_sandbox(cli, &sandbox, request, &info, error);
 	if (r < 0)
 		return r;
 
@@ -91,7 +128,7 @@ static int run(const struct cli *cli, struct shunt_request *request, char **comm
 		status = r == -ENOENT ? 127 : 126;
 	else
 		status = sandbox_wait(&sandbox);
-	disconnect(cli, request);
+	disconnect(cli, request, &info);
 	*ret_status = status;
 	return r;
 }
