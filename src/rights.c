@@ -2,20 +2,20 @@
 #include "rights.h"
 
 #include <sys/capability.h>
+#include <sys/stat.h>
 
 #include "util.h"
 
-/* Whether we are in the initial user namespace, the only one whose identity map is the whole range. */
+/* The kernel's PROC_USER_INIT_INO, which newer headers have as USER_NS_INIT_INO. It never changed. */
+#define INITIAL_USER_NAMESPACE 0xEFFFFFFDU
+
+/* By its number: root can give any user namespace the map of the initial one, but no rights of it. */
 static bool in_initial_user_namespace(void)
 {
-	_cleanup_fclose_ FILE *f = fopen("/proc/self/uid_map", "re");
-	unsigned inside, outside, count;
+	struct stat st;
 
-	if (!f)
-		/* No user namespaces in this kernel, or no /proc; the second will be noticed elsewhere. */
-		return true;
-	return fscanf(f, "%u %u %u", &inside, &outside, &count) == 3 && inside == 0 && outside == 0 &&
-	       count == UINT32_MAX;
+	/* No user namespaces in this kernel, or no /proc; the second will be noticed elsewhere. */
+	return stat("/proc/self/ns/user", &st) < 0 || st.st_ino == INITIAL_USER_NAMESPACE;
 }
 
 static bool have_capability(cap_t caps, cap_value_t cap)
