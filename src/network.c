@@ -97,6 +97,7 @@ int shunt_network_load(const char *name, struct shunt_network *ret, struct shunt
 {
 	_cleanup_free_ char *path = NULL, *text = NULL;
 	struct shunt_network network;
+	struct stat st;
 	int r;
 
 	name = name ?: SHUNT_DEFAULT_NETWORK;
@@ -111,7 +112,8 @@ int shunt_network_load(const char *name, struct shunt_network *ret, struct shunt
 	r = read_file(path, NETWORK_FILE_MAX, &text, error);
 	if (r >= 0)
 		return network_parse(name, text, path, ret, error);
-	if (r != -ENOENT)
+	/* A link to nowhere is no absence: the default would come without what its file forbids. */
+	if (r != -ENOENT || lstat(path, &st) == 0)
 		return r;
 	if (strcmp(name, SHUNT_DEFAULT_NETWORK) != 0)
 		return shunt_fail(error, -ENOENT, "network \"%s\" is unknown: there is no %s; see `shunt network list`", name,

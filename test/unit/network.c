@@ -269,6 +269,20 @@ static void what_is_no_file_is_refused_at_once(void **state)
 	assert_refused(shunt_network_load("dir", &network, &error), -EINVAL, &error, "dir.json");
 }
 
+static void link_to_nowhere_is_no_absence(void **state)
+{
+	struct shunt_network network;
+	struct shunt_error error;
+	char path[128];
+
+	in_directory(state, "default.json", path);
+	(void)unlink(path);
+	assert_int_equal(symlink("/nonexistent/default.json", path), 0);
+	assert_refused(shunt_network_load("default", &network, &error), -ENOENT, &error, "default.json");
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(shunt_network_load("default", &network, NULL), 0);
+}
+
 static void large_or_binary_files_are_refused(void **state)
 {
 	_cleanup_free_ char *big = calloc(1, NETWORK_FILE_MAX + 1);
@@ -314,6 +328,7 @@ int main(void)
 		IN_DIRECTORY(unknown_network_is_named_and_default_is_not_unknown),
 		IN_DIRECTORY(file_overrides_the_default),
 		IN_DIRECTORY(what_is_no_file_is_refused_at_once),
+		IN_DIRECTORY(link_to_nowhere_is_no_absence),
 		IN_DIRECTORY(large_or_binary_files_are_refused),
 		IN_DIRECTORY(names_are_sorted_and_include_the_default_once),
 	};
