@@ -62,7 +62,7 @@ struct netlink *netlink_close(struct netlink *netlink)
 	return NULL;
 }
 
-/* Says a failure in its errno's words and, where there is one among the attributes behind @size bytes, the kernel's sentence. */
+/* Says a failure in its errno's words and the kernel's sentence, if there is one among the attributes behind @size. */
 static int fail_with_words(const struct nlmsghdr *h, int size, int r, struct shunt_error *error)
 {
 	struct nlattr *words = NULL;

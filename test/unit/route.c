@@ -8,8 +8,9 @@
 static void make_devices(void)
 {
 	fresh_host(NULL);
-	shell("for i in a b c; do ip link add ${i}0 type veth peer name ${i}1; ip link set ${i}1 up; ip link set ${i}0 up; done; "
-	      "ip addr add 192.0.2.1/26 dev a0; ip addr add 192.0.2.65/26 dev b0; ip addr add 192.0.2.129/26 dev c0");
+	shell("for i in a b c; do ip link add ${i}0 type veth peer name ${i}1; ip link set ${i}1 up; "
+	      "ip link set ${i}0 up; done");
+	shell("ip addr add 192.0.2.1/26 dev a0; ip addr add 192.0.2.65/26 dev b0; ip addr add 192.0.2.129/26 dev c0");
 }
 
 static struct shunt_prefix parsed(const char *text)
@@ -39,8 +40,8 @@ static const struct {
 	{ "ip route add 0.0.0.0/1 dev a0", "10.207.0.0/16", "0.0.0.0/1 dev a0" },
 	{ "ip route add 10.207.0.0/16 dev a0 proto 207", "10.207.0.0/16", NULL },
 	{ "ip route add 10.207.0.0/16 dev a0 table 7", "10.207.0.0/16", NULL },
-	{ "ip route add 10.207.0.0/16 dev a0 proto 207 metric 1; ip route add 10.207.0.0/16 dev b0 metric 2", "10.207.0.0/16",
-	  "10.207.0.0/16 dev b0" },
+	{ "ip route add 10.207.0.0/16 dev a0 proto 207 metric 1; ip route add 10.207.0.0/16 dev b0 metric 2",
+	  "10.207.0.0/16", "10.207.0.0/16 dev b0" },
 	{ "ip -6 route add fd00:1::/64 dev a0", "fd00:1::/64", "fd00:1::/64 dev a0" },
 	{ "ip -6 route add fd01::/16 dev a0", "fd00:1::/64", NULL },
 	{ "ip -6 route add fd00::/8 dev a0", "fd00:1::/64", "fd00::/8 dev a0" },
@@ -77,7 +78,8 @@ static void long_text_of_a_route_is_cut(void **state)
 	assert_string_equal(text, "192.0.2.");
 }
 
-#define NEXTHOPS "ip nexthop add id 1 dev a0; ip nexthop add id 2 via 192.0.2.66 dev b0; ip nexthop add id 3 group 1/2; "
+#define NEXTHOPS "ip nexthop add id 1 dev a0; ip nexthop add id 2 via 192.0.2.66 dev b0; " \
+	"ip nexthop add id 3 group 1/2; "
 #define NEXTHOPS6 "ip -6 nexthop add id 11 via fe80::9 dev a0; ip -6 nexthop add id 12 via fe80::9 dev b0; " \
 	"ip nexthop add id 13 group 11/12; "
 #define PLAIN "echo 0 >/proc/sys/net/ipv4/nexthop_compat_mode; "
@@ -93,8 +95,8 @@ static const struct {
 	{ "ip route add default via 192.0.2.66", "b0" },
 	{ "ip -6 route add default via fe80::9 dev c0", "c0" },
 	/* Each once, in the order of the routes, which is that of their metric. */
-	{ "ip route add default dev b0 metric 1; ip route add default dev a0 metric 2; ip route add default dev b0 metric 3",
-	  "b0 a0" },
+	{ "ip route add default dev b0 metric 1; ip route add default dev a0 metric 2; "
+	  "ip route add default dev b0 metric 3", "b0 a0" },
 	{ "ip route add default dev a0; ip -6 route add default via fe80::9 dev a0", "a0" },
 	{ "ip route add default dev a0; ip -6 route add default via fe80::9 dev b0", "a0 b0" },
 	{ "ip route add default nexthop dev b0 nexthop via 192.0.2.2 nexthop dev c0", "b0 a0 c0" },
@@ -112,7 +114,8 @@ static const struct {
 	/* What a router's advertisement made is known by its protocol. */
 	{ "ip -6 route add default via fe80::9 dev a0 proto ra", "a0+" },
 	{ "ip route add default dev a0; ip -6 route add default via fe80::9 dev a0 proto ra", "a0+" },
-	{ "ip -6 route add default via fe80::9 dev a0 proto ra metric 1; ip -6 route add default via fe80::9 dev a0 metric 2; "
+	{ "ip -6 route add default via fe80::9 dev a0 proto ra metric 1; "
+	  "ip -6 route add default via fe80::9 dev a0 metric 2; "
 	  "ip -6 route add default via fe80::9 dev b0 metric 3", "a0+ b0" },
 	/* None of these is a way out. */
 	{ "ip route add blackhole default", "" },

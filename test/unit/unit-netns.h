@@ -2,8 +2,8 @@
 /*
  * unit-netns.h - what the tests of those modules have in common that make kernel objects: a host of their own.
  *
- * Nobody else sees what a test makes, and whatever becomes of the test, all of it is gone with its process. A child that a
- * test forks says what it found by its exit status: an assertion that fails in it would go on with the tests behind.
+ * Nobody else sees what a test makes, and whatever becomes of the test, all of it is gone with its process. A child
+ * says what it found by its exit status: an assertion that fails in it would go on with the tests behind.
  */
 #ifndef SHUNT_UNIT_NETNS_H
 #define SHUNT_UNIT_NETNS_H
@@ -41,7 +41,7 @@ static inline void __attribute__((format(printf, 1, 2))) shell(const char *forma
 		fail_msg("failed: %s", line);
 }
 
-/* A host as new, for the set-up of one test or of a group: loopback is up, a bpffs and the directory of networks empty. */
+/* A host as new, for the set-up of a test or of a group: loopback is up, bpffs and directory of networks are empty. */
 static inline int fresh_host(void **state)
 {
 	(void)state;
