@@ -125,6 +125,8 @@ static int configure_container(struct attachment *a, struct shunt_error *error)
 
 	netlink_batch_add(&batch, "lo", 0, link_msg_up(1));
 	netlink_batch_add(&batch, a->interface, EAFNOSUPPORT, link_msg_no_link_local(a->peer));
+	if (a->endpoint.driver == SHUNT_DRIVER_NETKIT && a->endpoint.mode == SHUNT_MODE_L2)
+		netlink_batch_add(&batch, a->interface, 0, link_msg_no_arp(a->peer));
 	netlink_batch_add(&batch, a->interface, 0, link_msg_up(a->peer));
 	for (size_t i = 0; i < ELEMENTSOF(families); i++) {
 		struct shunt_prefix way_out = { .family = families[i] }, address;

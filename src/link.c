@@ -189,6 +189,15 @@ struct nl_msg *link_msg_up(uint32_t ifindex)
 	return link_msg(RTM_NEWLINK, 0, &info);
 }
 
+struct nl_msg *link_msg_no_arp(uint32_t ifindex)
+{
+	const struct ifinfomsg info = {
+		.ifi_family = AF_UNSPEC, .ifi_index = (int)ifindex, .ifi_flags = IFF_NOARP, .ifi_change = IFF_NOARP,
+	};
+
+	return link_msg(RTM_NEWLINK, 0, &info);
+}
+
 struct nl_msg *link_msg_host_setup(uint32_t ifindex, const char *alias)
 {
 	const struct ifinfomsg info = { .ifi_family = AF_UNSPEC, .ifi_index = (int)ifindex };

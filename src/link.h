@@ -57,6 +57,8 @@ int link_delete(struct netlink *netlink, uint32_t ifindex, struct shunt_error *e
 
 /* Message makers for a batch; NULL for no memory. */
 struct nl_msg *link_msg_up(uint32_t ifindex);
+/* For the peer of a netkit pair in l2 mode: unlike veth, netkit heeds only the host end's flags when it makes a pair. */
+struct nl_msg *link_msg_no_arp(uint32_t ifindex);
 /* The host end's alias, and IPv4 forwarding on that device alone. */
 struct nl_msg *link_msg_host_setup(uint32_t ifindex, const char *alias);
 /* No IPv6 link-local address. EAFNOSUPPORT for a device without IPv6: its MTU is too small, or the host has none. */
