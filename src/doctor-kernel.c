@@ -100,18 +100,22 @@ static bool on_bpffs(const char *path)
 static void check_bpffs(struct doctor *doctor)
 {
 	_cleanup_free_ char *parent = strdup(doctor->state);
-	char *slash = parent ? strrchr(parent, '/') : NULL;
+	char *slash;
 
 	if (!parent)
 		return;
-	if (!slash) {
+	/* A directory may be written with slashes behind it: its parent is not before the last of these. */
+	for (size_t size = strlen(parent); size > 1 && parent[size - 1] == '/'; size--)
+		parent[size - 1] = '\0';
+	slash = strrchr(parent, '/');
+	if (parent[0] != '/') {
 		doctor_add(doctor, "bpffs", SEVERITY_FAIL, "give --state an absolute path", "%s is not absolute", parent);
 		return;
 	}
 	slash[slash == parent] = '\0';
 	if (on_bpffs(parent))
 		doctor_add(doctor, "bpffs", SEVERITY_OK, "", "%s is on a bpffs", parent);
-	else if (strcmp(doctor->state, SHUNT_DEFAULT_STATE) == 0)
+	else if (strcmp(parent, "/sys/fs/bpf") == 0)
 		doctor_add(doctor, "bpffs", SEVERITY_OK, "", "no bpffs at %s yet; the first attach mounts it", parent);
 	else
 		doctor_add(doctor, "bpffs", SEVERITY_FAIL, "mount -t bpf bpf DIRECTORY", "%s is on no bpffs", parent);
