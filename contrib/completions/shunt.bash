@@ -20,9 +20,22 @@ _shunt_verb() {
         done
 }
 
+# _shunt_command RUN: which word is the command that run, being word RUN, has; nothing before there is one
+_shunt_command() {
+        local i
+        for ((i = $1 + 1; i <= COMP_CWORD; i++)); do
+                case ${COMP_WORDS[i]} in
+                --) [[ $i -eq $COMP_CWORD ]] || echo $((i + 1)); return ;;
+                --state | --id | --network | --address | --interface | --mtu | --mode | --driver) ((i++)) ;;
+                -*) ;;
+                *) echo "$i"; return ;;
+                esac
+        done
+}
+
 _shunt() {
         local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-        local verb at words request='--network --address --interface --mtu --mode --driver'
+        local verb at command words request='--network --address --interface --mtu --mode --driver'
         read -r verb at <<<"$(_shunt_verb)"
 
         case $prev in
@@ -36,22 +49,26 @@ _shunt() {
 
         case $verb in
         '') words='attach detach list show run gc doctor network oci-hook --state --json --help --version' ;;
-        attach) words="--netns --pid $request --json --help" ;;
-        detach | show) words="$(_shunt_ids) --json --help" ;;
+        attach) words="--netns --pid $request --state --json --help" ;;
+        detach | show) words="$(_shunt_ids) --state --json --help" ;;
         run)
-                words="--id $request --help --"
-                # Behind its options, run takes a command, which knows how to complete itself.
-                if [[ $cur != -* ]]; then
+                words="--id $request --state --help --"
+                # Behind its options, run takes a command; behind that one, everything is the command's.
+                command=$(_shunt_command "$at")
+                if [[ -n $command && $COMP_CWORD -gt $command ]]; then
+                        mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+                        return
+                elif [[ -n $command || $cur != -* ]]; then
                         mapfile -t COMPREPLY < <(compgen -c -- "$cur")
                         return
                 fi
                 ;;
         network)
-                words='list show --json --help'
+                words='list show --state --json --help'
                 [[ ${COMP_WORDS[at + 1]} == show && $COMP_CWORD -gt $((at + 1)) ]] && words="$(_shunt_networks) --json"
                 ;;
         oci-hook) words='createRuntime prestart poststop' ;;
-        *) words='--json --help' ;;
+        *) words='--state --json --help' ;;
         esac
         mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
 }
