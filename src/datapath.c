@@ -304,8 +304,11 @@ int datapath_uplink_alive(const struct datapath *datapath, const char *state, ui
 int datapath_detach_uplink(const char *state, uint32_t ifindex, struct shunt_error *error)
 {
 	char path[PATH_MAX];
+	_cleanup_close_ int link = bpf_obj_get(uplink_path(state, ifindex, path));
 
-	return remove_pin(uplink_path(state, ifindex, path), error);
+	if (link >= 0 && bpf_link_detach(link) < 0)
+		return shunt_fail(error, -errno, "%s: cannot be detached: %m", path);
+	return remove_pin(path, error);
 }
 
 bool datapath_has_programs(uint32_t ifindex)

@@ -58,6 +58,7 @@ int datapath_attach_uplink(const struct datapath *datapath, const char *state, c
 
 /* Whether the pinned link of an uplink still attaches a program of ours to that device: 1, 0, or an errno. */
 int datapath_uplink_alive(const struct datapath *datapath, const char *state, uint32_t ifindex);
+/* When it returns, the device is free of it: a program cannot be attached twice to one, and the next attach may be near. */
 int datapath_detach_uplink(const char *state, uint32_t ifindex, struct shunt_error *error);
 
 /* Whether any program is attached to a device where ours would be. */
