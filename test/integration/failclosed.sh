@@ -31,7 +31,7 @@ while [ "$(spoofed)" -lt 3 ]; do nap 50000; done
 ok "what is sent under a false one is dropped"
 shunt detach one
 
-for ((delay = 1; delay < 60; delay += 6)); do
+for ((delay = 1; delay < 60; delay += 8)); do
         "${attach[@]}" >/dev/null &
         pid=$!
         nap $((delay * 1000))
@@ -41,9 +41,9 @@ for ((delay = 1; delay < 60; delay += 6)); do
         wait $pid
         shunt detach one
 done
-ok "attach is held up ten times on its way"
+ok "attach is held up eight times on its way"
 
-for ((delay = 1; delay < 60; delay += 6)); do
+for ((delay = 1; delay < 60; delay += 8)); do
         "${attach[@]}" >/dev/null &
         pid=$!
         nap $((delay * 1000))
@@ -51,7 +51,7 @@ for ((delay = 1; delay < 60; delay += 6)); do
         wait $pid 2>/dev/null || true
         nap 10000
 done
-ok "and killed ten times"
+ok "and killed eight times"
 shunt gc >/dev/null
 check_equal "gc leaves nothing half made" ready "$(shunt list --json | jq -r '.[].state' | sort -u)"
 shunt detach one

@@ -42,7 +42,7 @@ v4=$(address4 one) v6=$(address6 one) w4=$(address4 two) w6=$(address6 two)
 background /tmp/two in_ct two "$here/net.py" serve
 background /tmp/beyond beyond "$here/net.py" serve
 background /tmp/one in_ct one "$here/net.py" serve
-for pair in "one 10.99.0.2" "one fd99::2" "one $w4" "one $w6" "beyond $v4" "beyond $v6"; do
+for pair in "one 10.99.0.2" "one fd99::2" "one $w4" "beyond $v4" "beyond $v6"; do
         read -r from to <<<"$pair"
         check "with a FORWARD chain that drops all, $from to $to" ip netns exec "$from" "$here/net.py" exchange "$to" 2
         check "and ping" ip netns exec "$from" ping -n -q -c 2 -i 0.01 -W 5 "$to"

@@ -35,7 +35,7 @@ for ((i = 0; i < 30; i++)); do
         kill -KILL $pid 2>/dev/null || true
         # Its own status, or that of the signal.
         wait $pid 2>/dev/null && completed=$((completed + 1))
-        if ((i % 3 == 0)); then
+        if ((i % 5 == 0)); then
                 shunt gc >/dev/null
                 left=$(shunt list --json | jq -r '.[] | select(.id == "one").state')
                 [ -z "$left" ] || [ "$left" = ready ] || die "gc left a $left endpoint"
@@ -48,11 +48,11 @@ shunt detach one
 shunt gc >/dev/null
 only_keeper "after thirty killed attaches"
 
-for ((i = 0; i < 10; i++)); do
+for ((i = 0; i < 6; i++)); do
         shunt attach one --netns /run/netns/one --driver "$driver" >/dev/null
         shunt detach one &
         pid=$!
-        nap $((took_detach * i / 9))
+        nap $((took_detach * i / 5))
         kill -KILL $pid 2>/dev/null || true
         wait $pid 2>/dev/null || true
         shunt gc >/dev/null
@@ -60,20 +60,20 @@ for ((i = 0; i < 10; i++)); do
         [ -z "$left" ] || [ "$left" = ready ] || die "gc left a $left endpoint"
 done
 shunt detach one
-only_keeper "after ten killed detaches"
+only_keeper "after six killed detaches"
 shunt detach keeper
 nothing_left
 
 # The very first of all, which loads the datapath.
 shunt gc >/dev/null
-for ((i = 1; i <= 6; i++)); do
+for ((i = 1; i <= 4; i++)); do
         shunt attach one --netns /run/netns/one --driver "$driver" >/dev/null &
         pid=$!
-        nap $((took * i))
+        nap $((took * i * 3 / 2))
         kill -KILL $pid 2>/dev/null || true
         wait $pid 2>/dev/null || true
 done
-check "after six killed loads, one succeeds" shunt attach one --netns /run/netns/one --driver "$driver"
+check "after four killed loads, one succeeds" shunt attach one --netns /run/netns/one --driver "$driver"
 check "and works" in_ct one ping -n -c 1 -W 5 10.99.0.2
 shunt detach one
 nothing_left

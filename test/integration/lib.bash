@@ -15,7 +15,14 @@ driver=${LAB_DRIVER:-auto}
 checks=0
 trap 'status=$?; [ $status -eq 0 ] || echo "FAILED (status $status) in ${BASH_SOURCE[0]##*/} line ${LINENO}: $BASH_COMMAND" >&2' ERR
 
-ok() { checks=$((checks + 1)); echo "ok - $*"; }
+# What took longer than a second says so.
+ok() {
+        local now=${EPOCHREALTIME/[.,]/}
+        checks=$((checks + 1))
+        if ((now - last_ok > 1000000)); then echo "ok - $* # $(((now - last_ok) / 100000))e-1 s"; else echo "ok - $*"; fi
+        last_ok=$now
+}
+last_ok=${EPOCHREALTIME/[.,]/}
 die() { echo "not ok - $*" >&2; exit 1; }
 # check WHAT COMMAND...: COMMAND succeeds
 check() { local what=$1; shift; local out; out=$("$@" 2>&1) || die "$what: $* said: $out"; ok "$what"; }
@@ -26,18 +33,25 @@ check_equal() { [ "$2" = "$3" ] || die "$1: expected '$2', got '$3'"; ok "$1"; }
 # refuse PATTERN COMMAND...: COMMAND exits with 1, nothing on stdout, one line on stderr that matches, and the host's
 # devices, endpoints and uplinks are as before
 refuse() {
-        local pattern=$1 status=0 before
+        local pattern=$1 status=0 before out err
         shift
-        before=$(traces)
+        traces
+        before=("${traces[@]}")
         "$@" >/tmp/refuse.out 2>/tmp/refuse.err || status=$?
-        [ $status -eq 1 ] || die "$*: status $status, not 1: $(cat /tmp/refuse.err)"
-        [ ! -s /tmp/refuse.out ] || die "$*: printed on stdout: $(cat /tmp/refuse.out)"
-        [ "$(wc -l </tmp/refuse.err)" -eq 1 ] || die "$*: not one line: $(cat /tmp/refuse.err)"
-        grep -Eq -- "$pattern" /tmp/refuse.err || die "$*: no '$pattern' in: $(cat /tmp/refuse.err)"
-        [ "$before" = "$(traces)" ] || die "$*: left something: $(traces) (was: $before)"
-        ok "refused: $(cat /tmp/refuse.err)"
+        out=$(</tmp/refuse.out) err=$(</tmp/refuse.err)
+        [ $status -eq 1 ] || die "$*: status $status, not 1: $err"
+        [ -z "$out" ] || die "$*: printed on stdout: $out"
+        [[ -n $err && $err != *$'\n'* ]] || die "$*: not one line: $err"
+        [[ $err =~ $pattern ]] || die "$*: no '$pattern' in: $err"
+        traces
+        [ "${before[*]}" = "${traces[*]}" ] || die "$*: left something: ${traces[*]} (was: ${before[*]})"
+        ok "refused: $err"
 }
-traces() { shopt -s nullglob; echo /sys/class/net/* /sys/fs/bpf/shunt/endpoints/* /sys/fs/bpf/shunt/uplinks/*; shopt -u nullglob; }
+traces() {
+        shopt -s nullglob
+        traces=(/sys/class/net/* /sys/fs/bpf/shunt/endpoints/* /sys/fs/bpf/shunt/uplinks/*)
+        shopt -u nullglob
+}
 # eventually COMMAND...: within 10 s; for what the kernel does behind our back
 eventually() {
         local end=$((SECONDS + 10))
@@ -88,12 +102,12 @@ test_dropped() { [ "$(dropped "$1" "$2")" = "$3" ]; }
 # bundle NAME [ANNOTATION=VALUE...]: an OCI bundle in /tmp/bundle/NAME with our hooks, whose process sleeps. Extra
 # hooks: HOOKS_BEFORE and HOOKS_AFTER, JSON arrays for createRuntime.
 bundle() {
-        local name=$1 dir=/tmp/bundle/$1 shunt annotations='{}' pair
+        local name=$1 dir=/tmp/bundle/$1 shunt annotations='{}' pair applet
         shift
         shunt=$(command -v shunt)
         mkdir -p "$dir/rootfs/bin" "$dir/rootfs/tmp"
         cp "$(command -v busybox)" "$dir/rootfs/bin/busybox"
-        chroot "$dir/rootfs" /bin/busybox --install -s /bin
+        for applet in sh sleep ping cat true; do ln -sf busybox "$dir/rootfs/bin/$applet"; done
         for pair in "$@"; do annotations=$(jq --arg k "${pair%%=*}" --arg v "${pair#*=}" '.[$k] = $v' <<<"$annotations"); done
         rm -f "$dir/config.json"
         (cd "$dir" && crun spec)
@@ -143,7 +157,7 @@ loaded() {
         done | sort -u
 }
 gone() { ! bpftool "$1" show id "$2" >/dev/null 2>&1; }
-no_links() { ! ip -o link show | grep -Eq ' nk[0-9a-f]{13}[@:]'; }
+no_links() { ! compgen -G '/sys/class/net/nk?????????????' >/dev/null; }
 no_process() { ! grep -lsx shunt /proc/[0-9]*/comm; }
 
 # nothing_left: no trace of any endpoint; the loaded datapath may stay until gc

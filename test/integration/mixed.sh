@@ -3,26 +3,31 @@
 . "$(dirname "$0")/lib.bash"
 
 world
+declare -A v4 v6
 kinds=(veth-l3 veth-l2)
 [ "$driver" = veth ] || kinds+=(netkit-l3 netkit-l2)
 for kind in "${kinds[@]}"; do
         ip netns add "$kind"
         shunt attach "$kind" --netns "/run/netns/$kind" --driver "${kind%-*}" --mode "${kind#*-}" >/dev/null
         background "/tmp/$kind" in_ct "$kind" "$here/net.py" serve
+        v4[$kind]=$(address4 "$kind") v6[$kind]=$(address6 "$kind")
         check_equal "$kind is what was asked for" "${kind/-/ }" "$(shunt show "$kind" --json | jq -r '"\(.driver) \(.mode)"')"
         check_equal "and says so in its device" "${kind%-*}" "$(ip -d -j link show "$(host_end "$kind")" | jq -r '.[0].linkinfo.info_kind')"
 done
-background /tmp/beyond beyond "$here/net.py" serve
+next=${kinds[-1]}
 for from in "${kinds[@]}"; do
         for to in "${kinds[@]}"; do
                 [ "$from" != "$to" ] || continue
-                check "$from to $to" in_ct "$from" "$here/net.py" exchange "$(address4 "$to")" 1
-                check "$from to $to, IPv6" in_ct "$from" ping -n -q -c 2 -i 0.01 -W 5 "$(address6 "$to")"
+                check "$from to $to" in_ct "$from" ping -n -q -c 2 -i 0.01 -W 5 "${v4[$to]}"
+                check "$from to $to, IPv6" in_ct "$from" ping -n -q -c 2 -i 0.01 -W 5 "${v6[$to]}"
         done
-        check "$from to beyond" in_ct "$from" "$here/net.py" exchange fd99::2 1
-        check "beyond to $from" beyond ping -n -q -c 2 -i 0.01 -W 5 "$(address4 "$from")"
-        check "host to $from" ping -n -q -c 2 -i 0.01 -W 5 "$(address4 "$from")"
-        check "host to $from, IPv6" ping -n -q -c 2 -i 0.01 -W 5 "$(address6 "$from")"
+        # Each streams to the next one.
+        check "$from to $next, streams and datagrams" in_ct "$from" "$here/net.py" exchange "${v4[$next]}" 1
+        next=$from
+        check "$from to beyond" in_ct "$from" ping -n -q -c 2 -i 0.01 -W 5 fd99::2
+        check "beyond to $from" beyond ping -n -q -c 2 -i 0.01 -W 5 "${v4[$from]}"
+        check "host to $from" ping -n -q -c 2 -i 0.01 -W 5 "${v4[$from]}"
+        check "host to $from, IPv6" ping -n -q -c 2 -i 0.01 -W 5 "${v6[$from]}"
         check "$from to host" in_ct "$from" ping -n -q -c 2 -i 0.01 -W 5 10.99.0.1
 done
 

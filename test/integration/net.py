@@ -23,7 +23,7 @@ import sys
 import threading
 import time
 
-TCP, UDP, BLOCK, PATIENCE = 7000, 7001, 1 << 20, 30
+TCP, UDP, BLOCK, PATIENCE = 7000, 7001, 1 << 20, 120
 ETH_IP, ETH_IP6, ETH_ALL = 0x0800, 0x86DD, 0x0003
 
 

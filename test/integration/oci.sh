@@ -3,9 +3,10 @@
 . "$(dirname "$0")/lib.bash"
 
 world
+bundle web
+bundle db shunt.network=default shunt.address=10.207.9.9 shunt.mtu=1400
+bundle bad shunt.network=nowhere
 for runtime in crun runc; do
-        bundle web
-        bundle db shunt.network=default shunt.address=10.207.9.9 shunt.mtu=1400
         check "$runtime starts a container" start $runtime web
         check "$runtime starts another" start $runtime db
         check_equal "an address asked for is given" 10.207.9.9 "$(address4 db)"
@@ -36,7 +37,6 @@ for runtime in crun runc; do
         nothing_left
 
         # Refused: the container does not start, and nothing is left.
-        bundle bad shunt.network=nowhere
         check_not "$runtime does not start a container with an unknown network" start $runtime bad
         $runtime delete --force bad 2>/dev/null || true
         nothing_left

@@ -39,9 +39,9 @@ ok "each is dropped and counted"
 ip -n one addr add 192.0.2.9/32 dev eth0
 ip -n one addr add "$w4/32" dev eth0
 ip -n one addr add 2001:db8::9/128 dev eth0 nodad
-check_not "ping by an address of its own choice" in_ct one ping -n -c 2 -i 0.01 -W 1 -I 192.0.2.9 10.99.0.2
-check_not "ping by its neighbour's" in_ct one ping -n -c 2 -i 0.01 -W 1 -I "$w4" 10.99.0.1
-check_not "ping by an IPv6 address of its own choice" in_ct one ping -n -c 2 -i 0.01 -W 1 -I 2001:db8::9 fd99::2
+check_not "ping by an address of its own choice" in_ct one ping -n -c 2 -i 0.01 -W 0.3 -I 192.0.2.9 10.99.0.2
+check_not "ping by its neighbour's" in_ct one ping -n -c 2 -i 0.01 -W 0.3 -I "$w4" 10.99.0.1
+check_not "ping by an IPv6 address of its own choice" in_ct one ping -n -c 2 -i 0.01 -W 0.3 -I 2001:db8::9 fd99::2
 # Not exactly six: where ping sees its packet dropped, it tries again at once.
 check "these are counted too" test "$(dropped one spoofed)" -ge $((spoofed + 66))
 for address in 192.0.2.9/32 "$w4/32" 2001:db8::9/128; do ip -n one addr del "$address" dev eth0; done
