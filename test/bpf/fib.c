@@ -9,7 +9,8 @@ static void the_host_itself_gets_the_packet_untouched(void **state)
 	CHECK(FROM_CT(ALICE), PACKET(.from = ALICE6, .to = "2001:db8:100::1", .ttl = 1), PASS_ON, .tx = ALICE);
 	/* The uplink's broadcast address is the host's to judge. */
 	CHECK(FROM_CT(ALICE), PACKET(.from = ALICE4, .to = "198.51.100.255"), PASS_ON, .tx = ALICE);
-	shell("ip address add " GATEWAY4 "/32 dev lo && ip address add " GATEWAY6 "/128 dev lo");
+	shell("ip address add " GATEWAY4 "/32 dev lo && ip address add " GATEWAY6 "/128 dev lo nodad");
+	await_local(getpid(), GATEWAY6);
 	CHECK(FROM_CT(ALICE), PACKET(.from = ALICE4, .to = GATEWAY4), PASS_ON, .tx = ALICE);
 	CHECK(FROM_CT(ALICE), PACKET(.from = ALICE6, .to = GATEWAY6), PASS_ON, .tx = ALICE);
 	shell("ip address del " GATEWAY4 "/32 dev lo && ip address del " GATEWAY6 "/128 dev lo");

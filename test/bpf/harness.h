@@ -162,6 +162,13 @@ __attribute__((format(printf, 1, 2))) static inline void shell(const char *forma
 		fail_msg("%s", command);
 }
 
+/* Waits until an IPv6 address is local in the namespace of a process: the kernel makes that route in its own time. */
+static inline void await_local(pid_t there, const char *address)
+{
+	shell("for i in $(seq 200); do nsenter -n -t %d ip -6 route get %s 2>/dev/null | grep -q ^local && exit 0; "
+	      "sleep 0.02; done; exit 1", there, address);
+}
+
 static inline void sysctl(const char *family, const char *device, const char *name, const char *value)
 {
 	char path[128];
@@ -190,6 +197,7 @@ static inline void make_devices(void)
 	shell("ip link add narrow index %d mtu 1280 type veth peer name pnarrow mtu 1280", NARROW);
 	shell("for i in wire pwire narrow pnarrow; do ip link set $i up; done");
 	shell("ip -4 address add 198.51.100.1/24 dev wire && ip -6 address add 2001:db8:100::1/64 nodad dev wire");
+	await_local(getpid(), "2001:db8:100::1");
 }
 
 static inline void make_routes(void)

@@ -118,6 +118,7 @@ static inline void make_container(int ct)
 	shell("ip link set h%d addrgenmode none up", ct);
 	shell("nsenter -n -t %d sh -c 'ip link set lo up; ip link set eth0 addrgenmode none up; "
 	      "ip address add %s/32 dev eth0; ip address add %s/128 dev eth0 nodad'", holder[ct], ct4[ct], ct6[ct]);
+	await_local(holder[ct], ct6[ct]);
 	place[ct] = open_in_container(holder[ct]);
 }
 
@@ -142,6 +143,7 @@ static inline int setup_live(void **state)
 	shell("ip link set wire addrgenmode none address 02:00:00:00:00:c8 up");
 	shell("ip link set tunnel addrgenmode none mtu 1420 up");
 	shell("ip address add 198.51.100.1/24 dev wire; ip address add 2001:db8:100::1/64 dev wire nodad");
+	await_local(getpid(), "2001:db8:100::1");
 	shell("ip neigh add " WIRE_ROUTER4 " lladdr 02:00:00:00:ff:fe dev wire nud permanent");
 	shell("ip neigh add 2001:db8:100::fe lladdr 02:00:00:00:ff:fe dev wire nud permanent");
 	shell("ip -4 route add default via " WIRE_ROUTER4 "; ip -6 route add default via 2001:db8:100::fe");

@@ -78,6 +78,12 @@ static void source_routes_are_malformed(void **state)
 		{ "\1\1\1\7", 4 },			/* no length at all */
 	};
 	char type0[24] = { IPPROTO_UDP, 2, 0, 1 }, hidden[32] = { IPPROTO_ROUTING, 0, 1, 4 }, many[80] = { 0 };
+	static const char fragment[48] = {
+		[0] = IPPROTO_ROUTING, 4, 0, 1,
+		[8] = IPPROTO_DSTOPTS, 2, 0, 1,
+		[32] = IPPROTO_UDP, 1, [40] = IPPROTO_UDP, 0, 2,
+	};
+	static const char ah[36] = { [0] = IPPROTO_ROUTING, 1, [12] = IPPROTO_UDP, 2, 0, 1, IPPROTO_UDP, 0, 2 };
 	struct packet p;
 
 	(void)state;
@@ -89,6 +95,11 @@ static void source_routes_are_malformed(void **state)
 	CHECK(FROM_CT(ALICE), p, DROPPED, .loser = ALICE, .why = SHUNT_DROP_MALFORMED);
 	memcpy(hidden + 8, type0, 24);
 	p = PACKET(.from = ALICE6, .to = WIRE6, .extra = hidden, .extra_len = 32, .next = IPPROTO_DSTOPTS);
+	CHECK(FROM_CT(ALICE), p, DROPPED, .loser = ALICE, .why = SHUNT_DROP_MALFORMED);
+	/* Behind headers whose length is not told as others'. Read as others', they would hide it. */
+	p = PACKET(.from = ALICE6, .to = WIRE6, .extra = fragment, .extra_len = 48, .next = IPPROTO_FRAGMENT);
+	CHECK(FROM_CT(ALICE), p, DROPPED, .loser = ALICE, .why = SHUNT_DROP_MALFORMED);
+	p = PACKET(.from = ALICE6, .to = WIRE6, .extra = ah, .extra_len = 36, .next = IPPROTO_AH);
 	CHECK(FROM_CT(ALICE), p, DROPPED, .loser = ALICE, .why = SHUNT_DROP_MALFORMED);
 	/* One more header than anyone looks behind. */
 	for (int i = 0; i < 9; i++)

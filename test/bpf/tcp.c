@@ -24,6 +24,8 @@ static int setup_tcp(void **state)
 	shell("nsenter -n -t %d sh -c 'ip link set lo up; ip link set eth0 up; ip address add " FAR4 "/24 dev eth0; "
 	      "ip address add " FAR6 "/64 dev eth0 nodad; ip route add default via 100.64.0.1; "
 	      "ip -6 route add default via 2001:db8:64::1'", far);
+	await_local(far, FAR6);
+	await_local(getpid(), "2001:db8:64::1");
 	for (int ct = 0; ct < 2; ct++) {
 		const char *via = netkit ? "dev eth0" : "via 169.254.0.1 dev eth0 onlink";
 		const char *via6 = netkit ? "dev eth0" : "via fe80::1 dev eth0 onlink";
