@@ -133,7 +133,8 @@ static int configure_container(struct attachment *a, struct shunt_error *error)
 
 		if (!endpoint_address(&a->endpoint, families[i], &address))
 			continue;
-		netlink_batch_add(&batch, families[i] == AF_INET ? "IPv4 address" : "IPv6 address", 0,
+		/* A machine that was told its address has perhaps set it before us. */
+		netlink_batch_add(&batch, families[i] == AF_INET ? "IPv4 address" : "IPv6 address", EEXIST,
 				  link_msg_address(a->peer, &address));
 		netlink_batch_add(&batch, "subnet route", EEXIST, route_msg(network_subnet(&a->network, families[i]), a->peer));
 		/* There may be one: the container's first interface keeps it. */
