@@ -17,9 +17,10 @@ trap 'status=$?; [ $status -eq 0 ] || echo "FAILED (status $status) in ${BASH_SO
 
 # What took longer than a second says so.
 ok() {
-        local now=${EPOCHREALTIME/[.,]/}
+        local now=${EPOCHREALTIME/[.,]/} tenths
         checks=$((checks + 1))
-        if ((now - last_ok > 1000000)); then echo "ok - $* # $(((now - last_ok) / 100000))e-1 s"; else echo "ok - $*"; fi
+        tenths=$(((now - last_ok) / 100000))
+        if ((tenths > 10)); then echo "ok - $* # $((tenths / 10)).$((tenths % 10)) s"; else echo "ok - $*"; fi
         last_ok=$now
 }
 last_ok=${EPOCHREALTIME/[.,]/}
