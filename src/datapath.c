@@ -78,9 +78,11 @@ int datapath_open(const char *state, struct datapath *ret, struct shunt_error *e
 			continue;
 		datapath.fd[i] = bpf_obj_get(object_path(state, "datapath", i, path));
 		/* They were renamed into place together, so that one alone was removed by hand. */
+		if (datapath.fd[i] < 0 && errno == ENOENT)
+			return shunt_fail(error, -EUCLEAN, "%s: somebody removed it; stop the containers, then 'rm -r %s'", path,
+					  state);
 		if (datapath.fd[i] < 0)
-			return shunt_fail(error, errno == ENOENT ? -EUCLEAN : -errno,
-					  "%s: %m; somebody removed it: stop the containers, then 'rm -r %s'", path, state);
+			return shunt_fail(error, -errno, "%s: %m", path);
 	}
 	*ret = datapath;
 	datapath = (struct datapath) DATAPATH_NONE;

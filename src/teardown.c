@@ -75,9 +75,15 @@ static void unpublish(struct shunt_instance *instance, const struct shunt_endpoi
 int endpoint_teardown(struct shunt_instance *instance, const struct shunt_endpoint_key *key,
 		      const struct shunt_endpoint *endpoint, bool keep_addresses, struct shunt_error *error)
 {
+	struct shunt_endpoint ending = *endpoint;
 	struct link_state link;
 	int r;
 
+	/* Intent first here too: whatever stops us, gc goes on with it. */
+	ending.state = SHUNT_PENDING;
+	r = registry_put(&instance->datapath, key, &ending);
+	if (r < 0)
+		return shunt_fail(error, r, "cannot write the registry: %s", strerror(-r));
 	unpublish(instance, endpoint);
 	/* Where it cannot be said whether the device is there, its filter stays. */
 	r = endpoint_find_host(instance, key, endpoint, &link, error);

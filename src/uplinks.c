@@ -120,7 +120,7 @@ int uplinks_ensure(struct shunt_instance *instance, const struct shunt_network *
 int uplinks_refresh(struct shunt_instance *instance, const struct shunt_network *networks, size_t n_networks,
 		    bool complete, struct shunt_error *error)
 {
-	struct uplink_set all, learnt, have, want = {};
+	struct uplink_set all, learnt, have = {}, want = {};
 	uint32_t mtu = 0;
 	int changed = 0;
 	int r = defaults(&all, &learnt, error);

@@ -75,7 +75,8 @@ nothing_left
 # A load that was killed.
 mv /sys/fs/bpf/shunt/datapath /sys/fs/bpf/shunt/loading
 check "gc takes the remains of a killed load" shunt gc
-check_equal "whole" "" "$(ls /sys/fs/bpf/shunt/endpoints /sys/fs/bpf/shunt/uplinks | grep -v : | xargs)$(ls -d /sys/fs/bpf/shunt/[dl]* 2>/dev/null)"
+check_equal "whole" "/sys/fs/bpf/shunt/endpoints /sys/fs/bpf/shunt/uplinks" "$(echo /sys/fs/bpf/shunt/*)"
+check_equal "and empty" "" "$(find /sys/fs/bpf/shunt -mindepth 2 -exec echo {} +)"
 
 # Hosts and containers that do without IPv6.
 echo '{ "subnets": ["10.50.0.0/24"], "mtu": 1000 }' >/etc/shunt/networks/small.json
