@@ -94,16 +94,14 @@ static int open_state(const char *state, struct shunt_error *error)
 	return TAKE_FD(fd);
 }
 
-static int make_directories(const char *state, struct shunt_error *error)
+/* Below a directory that is known to be ours: through a link to another place nothing may be made. */
+static int make_directories(const struct shunt_instance *instance, struct shunt_error *error)
 {
-	static const char *const below[] = { "", "/endpoints", "/uplinks" };
-	char path[PATH_MAX];
+	static const char *const below[] = { "endpoints", "uplinks" };
 
-	for (size_t i = 0; i < ELEMENTSOF(below); i++) {
-		snprintf(path, sizeof(path), "%s%s", state, below[i]);
-		if (mkdir(path, 0700) < 0 && errno != EEXIST)	/* another hook was first */
-			return shunt_fail(error, -errno, "%s: cannot be made: %m", path);
-	}
+	for (size_t i = 0; i < ELEMENTSOF(below); i++)
+		if (mkdirat(instance->fd, below[i], 0700) < 0 && errno != EEXIST)	/* another hook was first */
+			return shunt_fail(error, -errno, "%s/%s: cannot be made: %m", instance->state, below[i]);
 	return 0;
 }
 
@@ -159,10 +157,12 @@ int shunt_open(const char *state, bool create, struct shunt_instance **ret, stru
 		return shunt_fail(error, -ENOMEM, "out of memory");
 	if (create)
 		r = ensure_bpffs(instance->state, error);
-	if (create && r >= 0)
-		r = make_directories(instance->state, error);
+	if (create && r >= 0 && mkdir(instance->state, 0700) < 0 && errno != EEXIST)
+		r = shunt_fail(error, -errno, "%s: cannot be made: %m", instance->state);
 	if (r >= 0)
 		r = instance->fd = open_state(instance->state, error);
+	if (create && r >= 0)
+		r = make_directories(instance, error);
 	if (r >= 0)
 		r = open_datapath(instance, create, error);
 	if (r >= 0)
