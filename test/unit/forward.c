@@ -8,12 +8,13 @@
 #include "forward.h"
 #include "route.h"
 
-/* Pairs a0-a1, b0-b1, c0-c1 and nk0-nk1, up. */
+/* Pairs a0-a1, b0-b1, c0-c1 and nk0-nk1, up. They take multicasts only once the kernel has seen to their carrier. */
 static int host_with_devices(void **state)
 {
 	fresh_host(state);
 	shell("for i in a b c nk; do ip link add ${i}0 type veth peer name ${i}1; ip link set ${i}1 up; "
-	      "ip link set ${i}0 up; done");
+	      "ip link set ${i}0 up; done; "
+	      "until test $(ip -o -6 route show table local | grep -c '^multicast ff00::/8 dev') = 8; do :; done");
 	return 0;
 }
 
