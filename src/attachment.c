@@ -208,12 +208,25 @@ static int publish(struct attachment *a, struct shunt_error *error)
 	return 0;
 }
 
+/*
+ * The host end came up before its peer, so it has no carrier until the kernel's link watch has run, and drops what is sent
+ * by it until then. Whoever asks for a device makes it run for that device now (rtnl_getlink(), since 6.8).
+ */
+static int await_carrier(struct attachment *a, struct shunt_error *error)
+{
+	struct link_state host;
+
+	return link_get(a->instance->host, NULL, a->endpoint.ifindex, &host, error);
+}
+
 int attachment_finish(struct attachment *a, struct shunt_error *error)
 {
 	int r = 0;
 
 	if (!a->handover) {
 		r = configure_container(a, error);
+		if (r >= 0)
+			r = await_carrier(a, error);
 		if (r >= 0)
 			r = publish(a, error);
 	}

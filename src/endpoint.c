@@ -18,9 +18,9 @@
  *	9. the addresses' entries, which now lead to the host end
  *	10. the record, ready
  *
- * and is taken back in the order: 10 (pending again), 9 (packets to it stop), 5 (which takes 8 and the attachments of 7 with it; packets from it
- * stop), 7, 6, 4, 2, 1, and 3 with the last endpoint. An address is free again only after the device that may send from
- * it is gone, and the record is there for as long as anything else is.
+ * and is taken back in the order: 10 (pending again), 9 (packets to it stop), 5 (which takes 8 and the attachments of 7
+ * with it; packets from it stop), 7, 6, 4, 2, 1, and 3 with the last endpoint. An address is free again only after the
+ * device that may send from it is gone, and the record is there for as long as anything else is.
  *
  * Invariants
  *
