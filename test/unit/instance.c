@@ -170,8 +170,8 @@ static void killed_process_leaves_no_lock(void **state)
 		struct shunt_instance *own = NULL;
 
 		if (shunt_open(STATE, false, &own, NULL) >= 0 &&
-		    instance_lock_endpoint(own, HOST, true, NULL, NULL) >= 0 && instance_lock(own, "uplinks", NULL) >= 0 &&
-		    write(ready[1], "x", 1) == 1)
+		    instance_lock_endpoint(own, HOST, true, NULL, NULL) >= 0 &&
+		    instance_lock(own, "uplinks", NULL) >= 0 && write(ready[1], "x", 1) == 1)
 			pause();
 		_exit(1);
 	}
