@@ -16,7 +16,7 @@ static int create_with(struct attachment *a, enum shunt_driver driver, struct sh
 	const struct link_spec spec = {
 		.host = a->endpoint.host,
 		.interface = a->handover ? parked : a->interface,
-		.netns_fd = a->request->netns_fd,
+		.netns_fd = a->handover ? -1 : a->request->netns_fd,
 		.mtu = a->endpoint.mtu,
 		.mode = a->endpoint.mode,
 		.mac = { a->mac[0], a->mac[1], a->mac[2], a->mac[3], a->mac[4], a->mac[5] },

@@ -57,7 +57,8 @@ static int put_peer(struct nl_msg *msg, int attribute, const struct ifinfomsg *i
 		return -1;
 	r |= nlmsg_append(msg, (void *)info, sizeof(*info), NLMSG_ALIGNTO);
 	r |= put_end(msg, spec->interface, spec, ethernet);
-	r |= nla_put_u32(msg, IFLA_NET_NS_FD, (uint32_t)spec->netns_fd);
+	if (spec->netns_fd >= 0)
+		r |= nla_put_u32(msg, IFLA_NET_NS_FD, (uint32_t)spec->netns_fd);
 	nla_nest_end(msg, peer);
 	return r;
 }

@@ -21,7 +21,7 @@
 struct link_spec {
 	const char *host;		/* name of the host end */
 	const char *interface;		/* name of the container's end */
-	int netns_fd;			/* where the container's end goes */
+	int netns_fd;			/* where the container's end goes; -1: it stays with us */
 	uint32_t mtu;			/* bytes, both ends */
 	enum shunt_mode mode;
 	uint8_t mac[6];			/* of both ends, where the kind has one */
