@@ -64,6 +64,8 @@ $(B)/%.skel.h: $(B)/%.bpf.o
 
 $(B)/src/datapath.o $(PACKET): $(B)/shunt.skel.h
 
+$(B)/hooks/nspawn-text.o: $(wildcard units/*)
+
 $(B)/test/unit/%: test/unit/%.c $(ENGINE)
 	@mkdir -p $(@D)
 	$(call say,TEST)
@@ -93,6 +95,7 @@ install: all
 	$(INSTALL) -D -m 0755 $(B)/shunt $(DESTDIR)$(BINDIR)/shunt
 	$(INSTALL) -D -m 0644 -t $(DESTDIR)$(MANDIR)/man1 man/shunt.1
 	$(INSTALL) -D -m 0644 -t $(DESTDIR)$(MANDIR)/man5 man/shunt.network.5
+	$(INSTALL) -D -m 0644 -t $(DESTDIR)$(MANDIR)/man8 man/shunt-nspawn.8
 	$(INSTALL) -D -m 0644 contrib/completions/shunt.bash $(DESTDIR)$(BASHCOMPDIR)/shunt
 	$(INSTALL) -D -m 0644 -t $(DESTDIR)$(ZSHCOMPDIR) contrib/completions/_shunt
 	$(INSTALL) -D -m 0644 -t $(DESTDIR)$(FISHCOMPDIR) contrib/completions/shunt.fish
@@ -104,6 +107,7 @@ install: all
 uninstall:
 	rm -f $(DESTDIR)$(HOOKSDIR)/80-shunt-create.json $(DESTDIR)$(HOOKSDIR)/80-shunt-poststop.json
 	rm -f $(DESTDIR)$(BINDIR)/shunt $(DESTDIR)$(MANDIR)/man1/shunt.1 $(DESTDIR)$(MANDIR)/man5/shunt.network.5
+	rm -f $(DESTDIR)$(MANDIR)/man8/shunt-nspawn.8
 	rm -f $(DESTDIR)$(BASHCOMPDIR)/shunt $(DESTDIR)$(ZSHCOMPDIR)/_shunt $(DESTDIR)$(FISHCOMPDIR)/shunt.fish
 
 clean:

@@ -86,5 +86,6 @@ int verb_gc(struct cli *cli, int argc, char **argv);
 int verb_doctor(struct cli *cli, int argc, char **argv);
 int verb_network(struct cli *cli, int argc, char **argv);
 int verb_oci_hook(struct cli *cli, int argc, char **argv);
+int verb_nspawn(struct cli *cli, int argc, char **argv);
 
 #endif

@@ -24,6 +24,8 @@ const struct verb verbs[] = {
 	{ "network", verb_network, "list | show NAME [--json]", "Show the networks and their free addresses" },
 	{ "oci-hook", verb_oci_hook, "createRuntime|prestart|poststop",
 	  "Act for an OCI runtime, which writes the container's state to standard input" },
+	{ "nspawn", verb_nspawn, "enable|disable|pre|post|stop MACHINE [--network N] [--address A]... [--mode interface|namespace] "
+	  "[--mtu N] [--driver auto|netkit|veth]", "Give a machine of systemd-nspawn its network" },
 	{ NULL, NULL, NULL, NULL },
 };
 

@@ -9,6 +9,10 @@ _shunt_networks() {
         shunt network list 2>/dev/null | awk 'NR > 1 { print $1 }'
 }
 
+_shunt_machines() {
+        machinectl list-images --no-legend --no-pager 2>/dev/null | awk '{ print $1 }'
+}
+
 _shunt_verb() {
         local i
         for ((i = 1; i < COMP_CWORD; i++)); do
@@ -42,13 +46,18 @@ _shunt() {
         --state) mapfile -t COMPREPLY < <(compgen -d -- "$cur"); return ;;
         --netns) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
         --network) mapfile -t COMPREPLY < <(compgen -W "$(_shunt_networks)" -- "$cur"); return ;;
-        --mode) mapfile -t COMPREPLY < <(compgen -W 'l3 l2' -- "$cur"); return ;;
+        --mode)
+                words='l3 l2'
+                [[ $verb == nspawn ]] && words='interface namespace'
+                mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
+                return
+                ;;
         --driver) mapfile -t COMPREPLY < <(compgen -W 'auto netkit veth' -- "$cur"); return ;;
         --address | --interface | --mtu | --pid | --id) return ;;
         esac
 
         case $verb in
-        '') words='attach detach list show run gc doctor network oci-hook --state --json --help --version' ;;
+        '') words='attach detach list show run gc doctor network oci-hook nspawn --state --json --help --version' ;;
         attach) words="--netns --pid $request --state --json --help" ;;
         detach | show) words="$(_shunt_ids) --state --json --help" ;;
         run)
@@ -68,6 +77,11 @@ _shunt() {
                 [[ ${COMP_WORDS[at + 1]} == show && $COMP_CWORD -gt $((at + 1)) ]] && words="$(_shunt_networks) --json"
                 ;;
         oci-hook) words='createRuntime prestart poststop' ;;
+        nspawn)
+                words='enable disable pre post stop'
+                [[ $COMP_CWORD -gt $((at + 1)) ]] &&
+                        words="$(_shunt_machines) --network --address --mode --mtu --driver --json --help"
+                ;;
         *) words='--state --json --help' ;;
         esac
         mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")

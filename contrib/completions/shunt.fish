@@ -5,6 +5,10 @@ function __shunt_ids
     shunt list 2>/dev/null | awk 'NR > 1 { print $1 }' | sort -u
 end
 
+function __shunt_machines
+    machinectl list-images --no-legend --no-pager 2>/dev/null | awk '{ print $1 }'
+end
+
 function __shunt_networks
     shunt network list 2>/dev/null | awk 'NR > 1 { print $1 }'
 end
@@ -22,6 +26,7 @@ complete -c shunt -n __fish_use_subcommand -a gc -d 'Remove what nobody owns'
 complete -c shunt -n __fish_use_subcommand -a doctor -d 'Say what is wrong'
 complete -c shunt -n __fish_use_subcommand -a network -d 'Show networks'
 complete -c shunt -n __fish_use_subcommand -a oci-hook -d 'Act for an OCI runtime'
+complete -c shunt -n __fish_use_subcommand -a nspawn -d 'Give a machine its network'
 
 set -l request '__fish_seen_subcommand_from attach run'
 complete -c shunt -n $request -l network -x -a '(__shunt_networks)'
@@ -37,3 +42,13 @@ complete -c shunt -n '__fish_seen_subcommand_from detach show' -a '(__shunt_ids)
 complete -c shunt -n '__fish_seen_subcommand_from network; and not __fish_seen_subcommand_from list show' -a 'list show'
 complete -c shunt -n '__fish_seen_subcommand_from network; and __fish_seen_subcommand_from show' -a '(__shunt_networks)'
 complete -c shunt -n '__fish_seen_subcommand_from oci-hook' -a 'createRuntime prestart poststop'
+
+set -l nspawn '__fish_seen_subcommand_from nspawn'
+set -l actions enable disable pre post stop
+complete -c shunt -n "$nspawn; and not __fish_seen_subcommand_from $actions" -a "$actions"
+complete -c shunt -n "$nspawn; and __fish_seen_subcommand_from $actions" -a '(__shunt_machines)'
+complete -c shunt -n $nspawn -l network -x -a '(__shunt_networks)'
+complete -c shunt -n $nspawn -l address -x
+complete -c shunt -n $nspawn -l mtu -x
+complete -c shunt -n $nspawn -l mode -x -a 'interface namespace'
+complete -c shunt -n $nspawn -l driver -x -a 'auto netkit veth'

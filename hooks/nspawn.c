@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "nspawn.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "nspawn-bus.h"
+#include "nspawn-text.h"
+#include "nspawn-udev.h"
+#include "netns.h"
+#include "request.h"
+#include "rights.h"
+#include "util.h"
+
+#define MACHINE_NAME_MAX 64
+
+int machine_name_check(const char *machine, struct shunt_error *error)
+{
+	bool good = machine[0] && strlen(machine) <= MACHINE_NAME_MAX && !strstr(machine, "..");
+
+	/* Names between the dots, which neither begin nor end with a '-'. */
+	for (const char *c = machine; *c && good; c++) {
+		bool edge = c == machine || c[-1] == '.' || !c[1] || c[1] == '.';
+
+		good = isascii(*c) && (isalnum(*c) || (*c == '-' && !edge) || (*c == '.' && c != machine && c[1]));
+	}
+	return good ? 0 : shunt_fail(error, -EINVAL, "\"%s\" is no name of a machine: 1 to %d letters, digits, - and ., with none of "
+				     "the last two at an end; rename it with 'machinectl rename'", machine, MACHINE_NAME_MAX);
+}
+
+int nspawn_mode_parse(const char *text, enum nspawn_mode *ret, struct shunt_error *error)
+{
+	if (strcmp(text, "interface") == 0)
+		*ret = NSPAWN_MODE_INTERFACE;
+	else if (strcmp(text, "namespace") == 0)
+		*ret = NSPAWN_MODE_NAMESPACE;
+	else
+		return shunt_fail(error, -EINVAL, "--mode \"%s\" is none; it is interface or namespace", text);
+	return 0;
+}
+
+/* A file of the machine's; NULL for no memory */
+static char *run_path(const char *machine, const char *suffix)
+{
+	char *path;
+
+	return asprintf(&path, NSPAWN_DIRECTORY "/%s.%s", machine, suffix) < 0 ? NULL : path;
+}
+
+int nspawn_argument(const struct nspawn_request *request, char **ret)
+{
+	char parked[SHUNT_IFNAME_MAX];
+	char *text;
+
+	shunt_parked_name(request->request.id, NSPAWN_INTERFACE, parked);
+	if (request->mode == NSPAWN_MODE_NAMESPACE)
+		text = run_path(request->request.id, "netns");
+	else if (asprintf(&text, "%s:" NSPAWN_INTERFACE, parked) < 0)
+		text = NULL;
+	if (!text)
+		return -ENOMEM;
+	*ret = text;
+	return 0;
+}
+
+static int write_network(const struct shunt_info *info, struct shunt_error *error)
+{
+	_cleanup_free_ char *text = NULL, *path = run_path(info->id, "network");
+	char addresses[2 * (INET6_ADDRSTRLEN + 16)] = "", one[INET6_ADDRSTRLEN];
+	const struct shunt_endpoint *endpoint = &info->endpoint;
+	const char *routes4 = "", *routes6 = "";
+	_cleanup_free_ char *routes = NULL;
+	int n = 0;
+
+	if (endpoint->flags & SHUNT_F_ADDRESS4) {
+		n = snprintf(addresses, sizeof(addresses), "Address=%s/32\n",
+			     inet_ntop(AF_INET, &endpoint->address4, one, sizeof(one)));
+		routes4 = "\n[Route]\nDestination=0.0.0.0/0\nScope=link\n";
+	}
+	if (endpoint->flags & SHUNT_F_ADDRESS6) {
+		snprintf(addresses + n, sizeof(addresses) - (size_t)n, "Address=%s/128\n",
+			 inet_ntop(AF_INET6, endpoint->address6, one, sizeof(one)));
+		routes6 = "\n[Route]\nDestination=::/0\n";
+	}
+	if (asprintf(&routes, "%s%s", routes4, routes6) < 0)
+		routes = NULL;
+	if (routes && path) {
+		const struct text_word words[] = { { "addresses", addresses }, { "routes", routes } };
+
+		text = text_fill(nspawn_host0_network, words, ELEMENTSOF(words));
+	}
+	if (!text)
+		return shunt_fail(error, -ENOMEM, "machine %s: out of memory", info->id);
+	return text_write(path, text, error);
+}
+
+/* In the child. */
+static int bind_new_namespace(const char *path)
+{
+	if (unshare(CLONE_NEWNET) < 0 || mount("/proc/self/ns/net", path, NULL, MS_BIND, NULL) < 0)
+		return errno;
+	return 0;
+}
+
+/* A namespace that is held by a file. What an earlier one has left there may be half of it. */
+static int make_namespace(const char *path, struct shunt_error *error)
+{
+	_cleanup_close_ int fd = -EBADF;
+	int status;
+	pid_t pid;
+
+	while (umount2(path, MNT_DETACH) == 0)
+		;
+	if (unlink(path) < 0 && errno != ENOENT)
+		return shunt_fail(error, -errno, "%s is in the way: %m", path);
+	if (text_write(path, "", error) < 0)
+		return -EIO;
+	pid = fork();
+	if (pid == 0)
+		_exit(bind_new_namespace(path));
+	if (pid < 0)
+		return shunt_fail(error, -errno, "fork: %m");
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+		return shunt_fail(error, -EIO, "cannot make the network namespace %s: %s", path,
+				  WIFEXITED(status) ? strerror(WEXITSTATUS(status)) : "killed");
+	return netns_open_path(path, error);
+}
+
+static int pre_interface(struct shunt_instance *instance, const struct shunt_request *request, struct shunt_info *ret,
+			 struct shunt_error *error)
+{
+	char parked[SHUNT_IFNAME_MAX];
+	int r = shunt_prepare(instance, request, ret, error);
+
+	shunt_parked_name(request->id, request->interface, parked);
+	return r < 0 ? r : udev_wait(parked, error);
+}
+
+static int pre_namespace(struct shunt_instance *instance, struct shunt_request *request, struct shunt_info *ret,
+			 struct shunt_error *error)
+{
+	_cleanup_free_ char *path = run_path(request->id, "netns");
+	_cleanup_close_ int netns = -EBADF;
+
+	if (!path)
+		return shunt_fail(error, -ENOMEM, "machine %s: out of memory", request->id);
+	netns = make_namespace(path, error);
+	if (netns < 0)
+		return netns;
+	request->netns_fd = netns;
+	return shunt_attach(instance, request, ret, error);
+}
+
+/* Gone already is a result, not an error. */
+static void remove_files(const char *machine)
+{
+	_cleanup_free_ char *network = run_path(machine, "network"), *netns = run_path(machine, "netns");
+
+	if (network)
+		(void)unlink(network);
+	if (!netns)
+		return;
+	while (umount2(netns, MNT_DETACH) == 0)
+		;
+	(void)unlink(netns);
+}
+
+int nspawn_pre(const char *state, const struct nspawn_request *request, struct shunt_info *ret, struct shunt_error *error)
+{
+	_cleanup_(shunt_closep) struct shunt_instance *instance = NULL;
+	struct shunt_request inner = request->request;
+	struct shunt_info info;
+	int r = machine_name_check(inner.id, error);
+
+	inner.interface = NSPAWN_INTERFACE;
+	if (r >= 0)
+		r = request_check(&inner, NULL, error);
+	if (r >= 0)
+		r = rights_check(error);
+	if (r >= 0)
+		r = shunt_open(state, true, &instance, error);
+	if (r < 0)
+		return r;
+	r = request->mode == NSPAWN_MODE_NAMESPACE ? pre_namespace(instance, &inner, &info, error) :
+						     pre_interface(instance, &inner, &info, error);
+	if (r >= 0)
+		r = write_network(&info, error);
+	if (r < 0) {
+		(void)shunt_detach(instance, inner.id, NULL);
+		remove_files(inner.id);
+		return r;
+	}
+	*ret = info;
+	return 0;
+}
+
+int nspawn_post(const char *state, const char *machine, struct shunt_info *ret, struct shunt_error *error)
+{
+	_cleanup_(shunt_closep) struct shunt_instance *instance = NULL;
+	_cleanup_close_ int netns = -EBADF;
+	pid_t leader;
+	int r = machine_name_check(machine, error);
+
+	if (r >= 0)
+		r = rights_check(error);
+	if (r < 0)
+		return r;
+	r = shunt_open(state, false, &instance, error);
+	if (r == -ENOENT)
+		return shunt_fail(error, r, "nothing was prepared for machine %s; 'shunt nspawn pre %s' comes before its start", machine,
+				  machine);
+	if (r >= 0)
+		r = machine_leader(machine, &leader, error);
+	if (r < 0)
+		return r;
+	netns = netns_open_pid(leader, error);
+	if (netns < 0)
+		return netns;
+	return shunt_complete(instance, machine, NSPAWN_INTERFACE, netns, ret, error);
+}
+
+int nspawn_stop(const char *state, const char *machine, struct shunt_error *error)
+{
+	_cleanup_(shunt_closep) struct shunt_instance *instance = NULL;
+	int r = machine_name_check(machine, error);
+
+	if (r < 0)
+		return r;
+	r = shunt_open(state, false, &instance, error);
+	if (r == -ENOENT) {
+		remove_files(machine);
+		return 0;
+	}
+	if (r >= 0)
+		r = rights_check(error);
+	if (r >= 0)
+		r = shunt_detach(instance, machine, error);
+	/* The namespace outlives the device, so that what cannot be taken back can be looked at. */
+	if (r >= 0)
+		remove_files(machine);
+	return r < 0 ? r : 0;
+}
