@@ -134,7 +134,8 @@ static __always_inline int from_ct4(struct __sk_buff *skb, struct shunt_interfac
 	bool on_link;
 	long answer;
 
-	if (unlikely(!eth || eth->h_proto != PROTO_IP || !header4_sane(skb, ip)))
+	if (unlikely(!eth || eth->h_proto != PROTO_IP || !header4_sane(skb, ip) ||
+		     !checksum_sane(skb, L3 + sizeof(*ip))))
 		return drop(from, SHUNT_DROP_MALFORMED);
 	if (unlikely(ip->saddr != from->address4 || !(from->flags & SHUNT_F_ADDRESS4)))
 		return drop(from, SHUNT_DROP_SPOOFED);
@@ -170,7 +171,8 @@ static __always_inline int from_ct6(struct __sk_buff *skb, struct shunt_interfac
 	bool on_link;
 	long answer;
 
-	if (unlikely(!eth || eth->h_proto != PROTO_IP6 || !header6_sane(skb, ip)))
+	if (unlikely(!eth || eth->h_proto != PROTO_IP6 || !header6_sane(skb, ip) ||
+		     !checksum_sane(skb, L3 + sizeof(*ip))))
 		return drop(from, SHUNT_DROP_MALFORMED);
 	if (unlikely(!same6(&ip->saddr, from->address6) || !(from->flags & SHUNT_F_ADDRESS6)))
 		return drop(from, link_chatter6(ip) ? SHUNT_DROP_MULTICAST : SHUNT_DROP_SPOOFED);

@@ -33,6 +33,41 @@ static __always_inline struct ethhdr *headers(struct __sk_buff *skb, const __u32
 	return data + size <= end ? data : NULL;
 }
 
+/* What the kernel knows of a packet and __sk_buff does not tell. Found by name, wherever this kernel has it. */
+struct sk_buff {
+	__u16 csum_start;	/* from the buffer's head, as is mac_header */
+	__u16 mac_header;
+	__u8 ip_summed : 2;
+} __attribute__((preserve_access_index));
+
+extern void *bpf_cast_to_kern_ctx(void *skb) __ksym;
+
+#define CHECKSUM_PARTIAL 3	/* of ip_summed */
+
+/* Return: whether the packet's checksum is still to be completed, by whoever sends it. */
+static __always_inline bool checksum_partial(struct __sk_buff *skb)
+{
+	const struct sk_buff *inside = bpf_cast_to_kern_ctx(skb);
+
+	return BPF_CORE_READ_BITFIELD(inside, ip_summed) == CHECKSUM_PARTIAL;
+}
+
+/**
+ * checksum_sane() - keeps the headers that are checked here from being changed later.
+ * @headers: bytes up to the end of the fixed network header, the Ethernet header included
+ *
+ * A packet socket (PACKET_VNET_HDR) can ask for its packet's checksum to be written anywhere, and choose what it will
+ * be: a source address, say. The uplink's device does that, long after us.
+ *
+ * Return: whether it will be written behind the headers.
+ */
+static __always_inline bool checksum_sane(struct __sk_buff *skb, __u32 headers)
+{
+	const struct sk_buff *inside = bpf_cast_to_kern_ctx(skb);
+
+	return !checksum_partial(skb) || inside->csum_start >= inside->mac_header + headers;
+}
+
 /*
  * Looks for a source route among @size bytes of IPv4 options: with one, the host would send the packet where the
  * sender, not the routing table, says (RFC 7126, 4.3 and 4.4). Return: whether the options are sane and free of it.
