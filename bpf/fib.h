@@ -38,6 +38,12 @@ static __always_inline void fill_ports(struct __sk_buff *skb, struct bpf_fib_loo
 	}
 }
 
+/* As large as a length can be told: a forger's GSO segments may be larger, and must not count as small. */
+static __always_inline __u16 told_size(__u32 size)
+{
+	return likely(size <= 0xffff) ? size : 0xffff;
+}
+
 /**
  * fill4() - asks for the way of an IPv4 packet.
  * @ifindex: the host end that it came in by
@@ -48,7 +54,7 @@ static __always_inline void fill4(struct __sk_buff *skb, struct bpf_fib_lookup *
 {
 	fib->family = AF_INET;
 	fib->ifindex = ifindex;
-	fib->tot_len = size;
+	fib->tot_len = told_size(size);
 	fib->tos = ip->tos;
 	fib->l4_protocol = ip->protocol;
 	fib->ipv4_src = ip->saddr;
@@ -64,7 +70,7 @@ static __always_inline void fill6(struct __sk_buff *skb, struct bpf_fib_lookup *
 
 	fib->family = AF_INET6;
 	fib->ifindex = ifindex;
-	fib->tot_len = size;
+	fib->tot_len = told_size(size);
 	fib->flowinfo = *(const __be32 *)ip & bpf_htonl(0x0fffffff);
 	fib->l4_protocol = ip->nexthdr;
 	__builtin_memcpy(fib->ipv6_src, source, sizeof(fib->ipv6_src));

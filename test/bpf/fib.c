@@ -88,6 +88,13 @@ static void gso_packets_are_judged_by_their_segments(void **state)
 	CHECK(FROM_CT(ALICE, .gso_size = 1472), udp, REDIRECTED, .tx = ALICE, .out = hop(udp));
 	p = PACKET(.from = ALICE4, .to = "10.207.0.3", .protocol = IPPROTO_TCP, .frag = IP4_DF, .payload = 2720);
 	CHECK(FROM_CT(ALICE, .gso_size = 1360), p, REDIRECTED, .tx = ALICE);
+
+	/* Segments of 65536 bytes and more do not count as small ones. */
+	p = PACKET(.from = ALICE4, .to = WIRE4, .protocol = IPPROTO_TCP, .payload = 1400);
+	CHECK(FROM_CT(ALICE, .gso_size = 0xfff0), p, PASS_ON, .tx = ALICE);
+	v6 = PACKET(.from = ALICE6, .to = WIRE6, .protocol = IPPROTO_TCP, .type = 1, .payload = 1200);
+	CHECK(FROM_CT(ALICE, .gso_size = 0xfff0), v6, REDIRECTED, .loser = ALICE, .why = SHUNT_DROP_TOO_BIG,
+	      .out = icmp_error(&v6, GATEWAY6, 2, 0, 1500));
 }
 
 /* What may be fragmented is: by the host's stack, which forwards for the host end. */
