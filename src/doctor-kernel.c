@@ -71,8 +71,8 @@ static void check_btf(struct doctor *doctor)
 	if (access("/sys/kernel/btf/vmlinux", R_OK) == 0)
 		doctor_add(doctor, "btf", SEVERITY_OK, "", "the kernel describes its types");
 	else
-		doctor_add(doctor, "btf", SEVERITY_WARN, "use a kernel with CONFIG_DEBUG_INFO_BTF=y",
-			   "no /sys/kernel/btf/vmlinux; shunt works, but bpftool cannot name what it shows");
+		doctor_add(doctor, "btf", SEVERITY_FAIL, "use a kernel with CONFIG_DEBUG_INFO_BTF=y",
+			   "no /sys/kernel/btf/vmlinux, without which the programs cannot be loaded");
 }
 
 static void check_jit(struct doctor *doctor)
