@@ -83,6 +83,10 @@ check_equal "the second is beyond, IPv4" 10.99.0.2 "$(hop one 10.98.0.2 2)"
 check_equal "the second is beyond, IPv6" fd99::2 "$(hop one fd98::2 2)"
 check_equal "the last hop to a container is the gateway, IPv4" 10.207.0.1 "$(hop beyond "$v4" 1)"
 check_equal "the last hop to a container is the gateway, IPv6" "$gateway6" "$(hop beyond "$v6" 1)"
+ttl() { { ip netns exec "$1" ping -n -c 1 -W 5 "$2" || true; } | sed -n 's/.*ttl=\([0-9]*\).*/\1/p'; }
+check_equal "one hop from beyond to a container" "63 63" "$(ttl one 10.99.0.2) $(ttl one fd99::2)"
+check_equal "one hop from a container to beyond" "63 63" "$(ttl beyond "$v4") $(ttl beyond "$v6")"
+check_equal "none between containers" "64 64" "$(ttl one "$n4") $(ttl one "$n6")"
 check "the last hop is enough within the host" in_ct one ping -n -c 1 -W 5 -t 1 "$n4"
 check "used up hops are counted" test "$(dropped one ttl)" -gt 0
 

@@ -8,6 +8,8 @@
                                    a datagram to each DESTINATION from each SOURCE of its family, past the IP stack and
                                    to MAC ("-" for DEVICE's own, which both ends of a container's pair have)
   net.py chatter DEVICE            datagrams to 10.99.0.2 without end, as soon as and as long as DEVICE lets us
+  net.py hold NETNS DEVICE exists|up MILLISECONDS COMMAND...
+                                   runs COMMAND, and stops it for so long as soon as DEVICE in NETNS exists, or is up
   net.py watch MARK END            prints "SOURCE DESTINATION" of each packet that comes in with MARK in it, until one with END
   net.py tunnel DEVICE NETNS       two L3 devices of that name, ours and NETNS's, joined until killed; says "ready"
   net.py advertise DEVICE          a router advertisement: we are a default router for ten minutes
@@ -17,8 +19,10 @@ import fcntl
 import hashlib
 import os
 import select
+import signal
 import socket
 import struct
+import subprocess
 import sys
 import threading
 import time
@@ -192,6 +196,28 @@ def chatter(device):
             pass
 
 
+def hold(netns, device, stage, milliseconds, *command):
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    with open("/run/netns/" + netns, encoding="ascii") as f:
+        os.setns(f.fileno(), os.CLONE_NEWNET)
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    request = struct.pack("40s", device.encode())
+    up = False
+    while process.poll() is None:
+        try:
+            # SIOCGIFFLAGS; IFF_UP
+            up = struct.unpack("16xH", fcntl.ioctl(sock, 0x8913, request)[:18])[0] & 1
+        except OSError:
+            continue
+        if up or stage == "exists":
+            break
+    process.send_signal(signal.SIGSTOP)
+    print("held", "up" if up else "down", flush=True)
+    time.sleep(int(milliseconds) / 1000)
+    process.send_signal(signal.SIGCONT)
+    return process.wait() == 0
+
+
 def parse(frame):
     """Source and destination of a frame's IP packet, or None."""
     ether = struct.unpack("!H", frame[12:14])[0]
@@ -249,7 +275,7 @@ def advertise(device):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2 or sys.argv[1] not in ("serve", "exchange", "forge", "chatter", "watch", "tunnel", "advertise"):
+    if len(sys.argv) < 2 or sys.argv[1] not in ("serve", "exchange", "forge", "chatter", "hold", "watch", "tunnel", "advertise"):
         sys.exit(__doc__)
     try:
         sys.exit(0 if globals()[sys.argv[1]](*sys.argv[2:]) is not False else 1)

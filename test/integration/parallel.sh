@@ -26,6 +26,17 @@ check_equal "all are ready again" "ready 30" "$(shunt list --json | jq -r 'group
 check "thirty detaches at once" all shunt detach c%
 nothing_left
 
+# As many as there are addresses, so that all must search: a /27 has 29.
+mkdir -p /etc/shunt/networks
+echo '{ "subnets": ["10.58.0.0/27"] }' >/etc/shunt/networks/snug.json
+many=29
+check "as many at once as there are addresses" all "${attach[@]}" --network snug
+check_equal "each gets one of its own" 29 "$(shunt list --json | jq -r '.[].addresses[]' | sort -u | wc -l)"
+refuse 'full' shunt attach c29 --netns /run/netns/c29 --network snug --driver "$driver"
+check "they go at once" all shunt detach c%
+nothing_left
+many=30
+
 # One ID many times at once: any of them, but whole.
 check "thirty attaches of one ID" all shunt attach same --netns /run/netns/c% --driver "$driver"
 check_equal "leave one" "ready 1" "$(shunt list --json | jq -r 'group_by(.state)[] | "\(.[0].state) \(length)"')"
@@ -51,7 +62,6 @@ for side in left:1:2 right:2:1; do
         ip -n $name link set cable up
         ip -n $name route add default via 10.97.0.$other
 done
-mkdir -p /etc/shunt/networks
 for n in 1 2; do echo "{ \"subnets\": [\"10.6$n.0.0/24\"] }" >/etc/shunt/networks/net$n.json; done
 left() { nsenter --net=/run/netns/left shunt --state /sys/fs/bpf/left "$@"; }
 right() { nsenter --net=/run/netns/right shunt --state /sys/fs/bpf/right "$@"; }
