@@ -178,7 +178,7 @@ def forge(device, mac, mark, *words):
 
 
 def chatter(device):
-    frame = b"\2\0\0\0\0\1" * 2 + struct.pack("!H", ETH_IP) + datagram("192.0.2.66", "10.99.0.2", b"early")
+    packet = struct.pack("!H", ETH_IP) + datagram("192.0.2.66", "10.99.0.2", b"early")
     plain = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     plain.setblocking(False)
     print("ready", flush=True)
@@ -191,7 +191,8 @@ def chatter(device):
         try:
             with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as sock:
                 sock.bind((device, 0))
-                sock.send(frame)
+                # To the device's own address, which the host end has as well.
+                sock.send(sock.getsockname()[4] + b"\2\0\0\0\0\1" + packet)
         except OSError:
             pass
 

@@ -37,6 +37,14 @@ check "they go at once" all shunt detach c%
 nothing_left
 many=30
 
+# One address for all: somebody gets it, and the others hear who has it.
+check_not "thirty attaches that ask for one address" all "${attach[@]}" --address 10.207.77.77
+check_equal "leave one with it" "ready 10.207.77.77/32" "$(shunt list --json | jq -r '.[] | "\(.state) \(.addresses[0])"')"
+check_equal "and twenty-nine who are told" 29 "$(cat /tmp/log.* | grep -c 'address 10.207.77.77 is in use by c[0-9]* ')"
+check "it works" ping4 10.207.77.77
+all shunt detach c%
+nothing_left
+
 # One ID many times at once: any of them, but whole.
 check "thirty attaches of one ID" all shunt attach same --netns /run/netns/c% --driver "$driver"
 check_equal "leave one" "ready 1" "$(shunt list --json | jq -r 'group_by(.state)[] | "\(.[0].state) \(length)"')"
