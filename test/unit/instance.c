@@ -77,7 +77,7 @@ static void without_create_nothing_is_made(void **state)
 	(void)state;
 	assert_refused(shunt_open(STATE, false, &instance, &error), -ENOENT, &error, "nothing is attached here");
 	assert_refused(instance_open_bare(STATE, &instance, &error), -ENOENT, &error, "nothing is attached here");
-	shell("! test -e " STATE);
+	shell("test ! -e " STATE);
 	/* A directory without datapath, neither. */
 	assert_system(mkdir(STATE, 0700) == 0, STATE);
 	assert_refused(shunt_open(STATE, false, &instance, &error), -ENOENT, &error, "nothing is attached here");

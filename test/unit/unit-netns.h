@@ -27,7 +27,7 @@ static inline void assert_system(bool done, const char *what)
 		fail_msg("%s: %s", what, strerror(errno));
 }
 
-/* Runs a line of shell, which must succeed. */
+/* Runs a line of shell, each command of which must succeed; "! COMMAND" would do so in either case. */
 static inline void __attribute__((format(printf, 1, 2))) shell(const char *format, ...)
 {
 	char line[1024] = "set -e; ";
