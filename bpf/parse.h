@@ -38,6 +38,7 @@ struct sk_buff {
 	__u16 csum_start;	/* from the buffer's head, as is mac_header */
 	__u16 mac_header;
 	__u8 ip_summed : 2;
+	__u8 tc_skip_classify : 1;
 } __attribute__((preserve_access_index));
 
 extern void *bpf_cast_to_kern_ctx(void *skb) __ksym;

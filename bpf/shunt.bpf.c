@@ -54,4 +54,17 @@ int shunt_from_wire_l3(struct __sk_buff *skb)
 	return from_wire(skb, 0);
 }
 
+/*
+ * At tcx egress of the container's own end of a veth pair. An ifb device in the container marks what it sends to pass by
+ * all of tcx, the mark survives the crossing, and shunt_from_ct would never see it. netkit runs its programs regardless.
+ * Nothing is counted: the interface's number is the container's here.
+ */
+SEC("tc")
+int shunt_gate(struct __sk_buff *skb)
+{
+	const struct sk_buff *inside = bpf_cast_to_kern_ctx(skb);
+
+	return BPF_CORE_READ_BITFIELD(inside, tc_skip_classify) ? DROP : NEXT;
+}
+
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -45,6 +45,7 @@ static int create_with(struct attachment *a, enum shunt_driver driver, struct sh
 /* Step 5 */
 int attachment_create_pair(struct attachment *a, struct shunt_error *error)
 {
+	char parked[SHUNT_IFNAME_MAX];
 	struct shunt_error words;
 	struct link_state link;
 	int r = -EOPNOTSUPP;
@@ -70,11 +71,11 @@ int attachment_create_pair(struct attachment *a, struct shunt_error *error)
 	r = registry_put(&a->instance->datapath, &a->key, &a->endpoint);
 	if (r < 0)
 		return shunt_fail(error, r, "cannot write the registry: %s", strerror(-r));
-	if (a->handover)
-		return 0;
-	r = link_get(a->container, a->interface, 0, &link, &words);
+	shunt_parked_name(a->request->id, a->interface, parked);
+	r = a->handover ? link_get(a->instance->host, parked, 0, &link, &words)
+			: link_get(a->container, a->interface, 0, &link, &words);
 	if (r < 0)
-		return shunt_fail(error, r, "%s in the container: just made, and gone: %s", a->interface, words.text);
+		return shunt_fail(error, r, "%s, the container's end: just made, and gone: %s", a->interface, words.text);
 	a->peer = link.ifindex;
 	return 0;
 }
@@ -145,6 +146,17 @@ static int configure_container(struct attachment *a, struct shunt_error *error)
 		return shunt_fail(error, r, "in the container: %s; let it have IPv6 (net.ipv6.conf.default.disable_ipv6 = 0), or "
 				  "use a network without an IPv6 subnet", words.text);
 	return r < 0 ? shunt_fail(error, r, "in the container: %s", words.text) : 0;
+}
+
+int attachment_attach_programs(struct attachment *a, struct shunt_error *error)
+{
+	int r = datapath_attach(&a->instance->datapath, a->instance->state, a->endpoint.host, a->endpoint.ifindex,
+				a->driver, error);
+
+	if (r < 0 || !a->driver->gate)
+		return r;
+	return datapath_attach_gate(&a->instance->datapath, a->instance->state, a->endpoint.host,
+				    a->handover ? -1 : a->request->netns_fd, a->peer, error);
 }
 
 /* A route to the same address is somebody else's: ours go with their device. */

@@ -34,6 +34,9 @@ int attachment_create_pair(struct attachment *a, struct shunt_error *error);
 /* Step 6: what the datapath knows of the host end. */
 int attachment_describe_interface(struct attachment *a, struct shunt_error *error);
 
+/* Step 7 */
+int attachment_attach_programs(struct attachment *a, struct shunt_error *error);
+
 /* Step 8, outside */
 int attachment_configure_host(struct attachment *a, struct shunt_error *error);
 

@@ -8,6 +8,7 @@
 #include <linux/bpf.h>
 #include <sys/stat.h>
 
+#include "netns.h"
 #include "shunt.skel.h"
 #include "version.h"
 
@@ -23,6 +24,7 @@ static const char *const object_names[DATAPATH_OBJECTS] = {
 	[PROGRAM_TO_CT] = "shunt_to_ct",
 	[PROGRAM_FROM_WIRE] = "shunt_from_wire",
 	[PROGRAM_FROM_WIRE_L3] = "shunt_from_wire_l3",
+	[PROGRAM_GATE] = "shunt_gate",
 };
 
 static const char *object_path(const char *state, const char *directory, enum datapath_object object, char *buffer)
@@ -214,6 +216,30 @@ int datapath_attach(const struct datapath *datapath, const char *state, const ch
 	return attach(datapath->fd[PROGRAM_TO_CT], ifindex, driver->to_ct, path, error);
 }
 
+struct gate {
+	int program;
+	uint32_t peer;
+	const char *pin;
+};
+
+/* An interface's number means something only where it is. */
+static int attach_gate(void *arg, struct shunt_error *error)
+{
+	const struct gate *gate = arg;
+
+	return attach(gate->program, gate->peer, BPF_TCX_EGRESS, gate->pin, error);
+}
+
+int datapath_attach_gate(const struct datapath *datapath, const char *state, const char *host, int netns_fd,
+			 uint32_t peer, struct shunt_error *error)
+{
+	char path[PATH_MAX];
+	struct gate gate = { datapath->fd[PROGRAM_GATE], peer, path };
+
+	snprintf(path, sizeof(path), "%s/endpoints/%s/gate", state, host);
+	return netns_call(netns_fd, attach_gate, &gate, error);
+}
+
 static int remove_pin(const char *path, struct shunt_error *error)
 {
 	if (unlink(path) < 0 && errno != ENOENT)	/* already gone is what was asked for */
@@ -221,7 +247,7 @@ static int remove_pin(const char *path, struct shunt_error *error)
 	return 0;
 }
 
-static const char *const endpoint_pins[] = { "from_ct", "to_ct" };
+static const char *const endpoint_pins[] = { "from_ct", "to_ct", "gate" };
 
 int datapath_detach(const char *state, const char *host, struct shunt_error *error)
 {

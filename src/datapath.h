@@ -19,6 +19,7 @@ enum datapath_object {
 	PROGRAM_TO_CT,
 	PROGRAM_FROM_WIRE,
 	PROGRAM_FROM_WIRE_L3,
+	PROGRAM_GATE,
 	DATAPATH_OBJECTS,
 };
 
@@ -42,8 +43,12 @@ int datapath_unload(const char *state, struct shunt_error *error);
 int datapath_attach(const struct datapath *datapath, const char *state, const char *host, uint32_t ifindex,
 		    const struct link_driver *driver, struct shunt_error *error);
 
+/* For a driver with a gate: the third, on the container's end @peer in @netns_fd, or in our own namespace where that is -1. */
+int datapath_attach_gate(const struct datapath *datapath, const char *state, const char *host, int netns_fd,
+			 uint32_t peer, struct shunt_error *error);
+
 /*
- * Removes those two pins; none is no error. The kernel frees the links a while later, which is soon enough behind their
+ * Removes those pins; none is no error. The kernel frees the links a while later, which is soon enough behind their
  * device; the second form detaches them first, and returns when no packet will see them any more.
  */
 int datapath_detach(const char *state, const char *host, struct shunt_error *error);

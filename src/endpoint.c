@@ -13,7 +13,7 @@
  *	4. addresses: an entry each in addresses4/addresses6, which lead nowhere yet
  *	5. a pair of devices, both ends down
  *	6. what the datapath knows of the host end: an entry in "interfaces"
- *	7. both programs' links on the pair, pinned in the directory
+ *	7. the programs' links on the pair, pinned in the directory
  *	8. addresses and routes on both sides, and both ends up
  *	9. the addresses' entries, which now lead to the host end
  *	10. the record, ready
@@ -293,8 +293,7 @@ static int build(struct attachment *a, struct shunt_error *error)
 	if (r >= 0)
 		r = attachment_describe_interface(a, error);
 	if (r >= 0)
-		r = datapath_attach(&a->instance->datapath, a->instance->state, a->endpoint.host, a->endpoint.ifindex,
-				    a->driver, error);
+		r = attachment_attach_programs(a, error);
 	if (r >= 0)
 		r = attachment_configure_host(a, error);
 	return r < 0 ? r : attachment_finish(a, error);

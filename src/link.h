@@ -34,6 +34,7 @@ struct link_driver {
 	/* Where each program is attached on the host end. */
 	enum bpf_attach_type from_ct;
 	enum bpf_attach_type to_ct;
+	bool gate;	/* the container's end needs shunt_gate */
 };
 
 /* NULL for a driver that is none. */

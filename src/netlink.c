@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "netlink.h"
 
-#include <fcntl.h>
 #include <linux/netlink.h>
-#include <sched.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+
+#include "netns.h"
 
 /* The kernel makes no dump message larger than this (NLMSG_GOODSIZE rounds to it for a reader with a buffer so large). */
 #define RECEIVE_SIZE 32768
@@ -39,19 +39,14 @@ int netlink_open(struct netlink **ret, struct shunt_error *error)
 	return 0;
 }
 
+static int open_here(void *arg, struct shunt_error *error)
+{
+	return netlink_open(arg, error);
+}
+
 int netlink_open_at(int netns_fd, struct netlink **ret, struct shunt_error *error)
 {
-	_cleanup_close_ int own = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
-	int r;
-
-	if (own < 0)
-		return shunt_fail(error, -errno, "cannot open my own network namespace: %m; is /proc mounted?");
-	if (setns(netns_fd, CLONE_NEWNET) < 0)
-		return shunt_fail(error, -errno, "cannot enter the container's network namespace: %m");
-	r = netlink_open(ret, error);
-	if (setns(own, CLONE_NEWNET) < 0)
-		abort();
-	return r;
+	return netns_call(netns_fd, open_here, ret, error);
 }
 
 struct netlink *netlink_close(struct netlink *netlink)

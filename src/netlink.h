@@ -21,10 +21,7 @@ struct netlink;
 /* A socket that speaks for the namespace it was opened in, for as long as it is open. */
 int netlink_open(struct netlink **ret, struct shunt_error *error);
 
-/*
- * The same for the namespace @netns_fd. This is the only place where shunt enters another namespace: in and out again in
- * one function; where the way back fails, the process aborts rather than go on in the wrong place.
- */
+/* The same for the namespace @netns_fd. */
 int netlink_open_at(int netns_fd, struct netlink **ret, struct shunt_error *error);
 struct netlink *netlink_close(struct netlink *netlink);
 

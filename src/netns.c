@@ -61,3 +61,21 @@ int netns_open_path(const char *path, struct shunt_error *error)
 		return shunt_fail(error, -EXDEV, "%s is the host's own network namespace; make one with `ip netns add`", path);
 	return TAKE_FD(fd);
 }
+
+int netns_call(int netns_fd, int (*call)(void *arg, struct shunt_error *error), void *arg, struct shunt_error *error)
+{
+	_cleanup_close_ int own = -EBADF;
+	int r;
+
+	if (netns_fd < 0)
+		return call(arg, error);
+	own = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+	if (own < 0)
+		return shunt_fail(error, -errno, "cannot open my own network namespace: %m; is /proc mounted?");
+	if (setns(netns_fd, CLONE_NEWNET) < 0)
+		return shunt_fail(error, -errno, "cannot enter the container's network namespace: %m");
+	r = call(arg, error);
+	if (setns(own, CLONE_NEWNET) < 0)
+		abort();
+	return r;
+}

@@ -21,4 +21,16 @@ int netns_open_pid(pid_t pid, struct shunt_error *error);
 /* The same for a file that a network namespace is bound to. -EINVAL for any other file. */
 int netns_open_path(const char *path, struct shunt_error *error);
 
+/**
+ * netns_call() - Does one thing in another network namespace
+ * @netns_fd:	that namespace, or -1 for our own
+ * @call:	what to do there; what it opens stays of that namespace
+ *
+ * The only place where shunt enters another one: in and out again in one function. Where the way back fails, the process
+ * aborts rather than go on in the wrong place.
+ *
+ * Return: what @call returned, or a negative errno
+ */
+int netns_call(int netns_fd, int (*call)(void *arg, struct shunt_error *error), void *arg, struct shunt_error *error);
+
 #endif

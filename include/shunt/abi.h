@@ -13,6 +13,7 @@
  *					removed by `shunt gc` once there is no endpoint
  *	endpoints/HOST/from_ct		the links of one endpoint, HOST being its host end's name; the directory is
  *	endpoints/HOST/to_ct		also its lock; removed by detach, or by gc for a dead one
+ *	endpoints/HOST/gate		(veth only)
  *	uplinks/IFINDEX			the link of shunt_from_wire on one uplink; removed with the last endpoint, or
  *					by gc when that uplink is none any more
  */
