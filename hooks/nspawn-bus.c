@@ -109,12 +109,20 @@ int machine_is_active(const char *machine)
 	return r < 0 ? r : strcmp(state, "inactive") != 0 && strcmp(state, "failed") != 0;
 }
 
+/* It runs generators and reads all units before it answers; systemctl waits as long. */
+#define RELOAD_SECONDS 180
+
 int systemd_reload(struct shunt_error *error)
 {
+	_cleanup_(message_unrefp) sd_bus_message *message = NULL;
 	_cleanup_(bus_closep) sd_bus *bus = NULL;
 	int r = sd_bus_open_system(&bus);
 
 	if (r >= 0)
-		r = sd_bus_call_method(bus, SYSTEMD, "/org/freedesktop/systemd1", SYSTEMD ".Manager", "Reload", NULL, NULL, NULL);
-	return r < 0 ? shunt_fail(error, r, "done, but systemd could not be told of it (%s); run 'systemctl daemon-reload'", strerror(-r)) : 0;
+		r = sd_bus_message_new_method_call(bus, &message, SYSTEMD, "/org/freedesktop/systemd1", SYSTEMD ".Manager",
+						   "Reload");
+	if (r >= 0)
+		r = sd_bus_call(bus, message, RELOAD_SECONDS * 1000000ULL, NULL, NULL);
+	return r < 0 ? shunt_fail(error, r, "done, but systemd could not be told of it (%s); run 'systemctl daemon-reload'",
+				  strerror(-r)) : 0;
 }

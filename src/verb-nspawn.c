@@ -47,14 +47,31 @@ static const char *other_state(const struct cli *cli)
 	return strcmp(cli->state, SHUNT_DEFAULT_STATE) == 0 ? NULL : cli->state;
 }
 
-static int print_json(const struct shunt_info *info, struct shunt_error *error)
+/* What was done cannot be undone by a reader that hung up. */
+static int print_json(sd_json_variant *json, int r, struct shunt_error *error)
+{
+	if (r >= 0)
+		r = show_print_json(json);
+	return r < 0 ? shunt_fail(error, r, "done, but the answer could not be written: %s", strerror(-r)) : 0;
+}
+
+static int print_endpoint(const struct shunt_info *info, struct shunt_error *error)
 {
 	_cleanup_(sd_json_variant_unrefp) sd_json_variant *json = NULL;
 	int r = show_json(info, &json);
 
-	if (r >= 0)
-		r = show_print_json(json);
-	return r < 0 ? shunt_fail(error, r, "done, but the answer could not be written: %s", strerror(-r)) : 0;
+	return print_json(json, r, error);
+}
+
+/* The paths of what was written or removed; no path where it was not. */
+static int print_files(const struct nspawn_files *files, struct shunt_error *error)
+{
+	_cleanup_(sd_json_variant_unrefp) sd_json_variant *json = NULL;
+	int r = sd_json_buildo(&json,
+			       SD_JSON_BUILD_PAIR_CONDITION(files->dropin.ours, "dropin", SD_JSON_BUILD_STRING(files->dropin.path)),
+			       SD_JSON_BUILD_PAIR_CONDITION(files->nspawn.ours, "nspawn", SD_JSON_BUILD_STRING(files->nspawn.path)));
+
+	return print_json(json, r, error);
 }
 
 static int enable(struct cli *cli, const struct nspawn_request *request, struct shunt_error *error)
@@ -64,6 +81,8 @@ static int enable(struct cli *cli, const struct nspawn_request *request, struct 
 
 	if (r < 0)
 		return r;
+	if (cli->json)
+		return print_files(&files, error);
 	printf("%s:\n%s\n", files.dropin.path, files.dropin.text);
 	if (files.nspawn.ours)
 		printf("%s:\n%s", files.nspawn.path, files.nspawn.text);
@@ -78,9 +97,10 @@ static int disable(struct cli *cli, const struct nspawn_request *request, struct
 	_cleanup_free_ char *interface = NULL;
 	int r = nspawn_disable(request->request.id, &files, error);
 
-	(void)cli;
 	if (r < 0)
 		return r;
+	if (cli->json)
+		return print_files(&files, error);
 	if (files.dropin.ours)
 		printf("removed %s\n", files.dropin.path);
 	if (files.nspawn.ours)
@@ -100,7 +120,7 @@ static int pre(struct cli *cli, const struct nspawn_request *request, struct shu
 	if (r < 0)
 		return r;
 	if (cli->json)
-		return print_json(&info, error);
+		return print_endpoint(&info, error);
 	if (nspawn_argument(request, &argument) < 0)
 		return shunt_fail(error, -ENOMEM, "done, but out of memory");
 	puts(argument);
@@ -115,7 +135,7 @@ static int post(struct cli *cli, const struct nspawn_request *request, struct sh
 	if (r < 0)
 		return r;
 	if (cli->json)
-		return print_json(&info, error);
+		return print_endpoint(&info, error);
 	show_line(&info, stdout);
 	return 0;
 }
