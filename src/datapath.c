@@ -240,11 +240,21 @@ int datapath_attach_gate(const struct datapath *datapath, const char *state, con
 	return netns_call(netns_fd, attach_gate, &gate, error);
 }
 
+int datapath_remove_link(int at, const char *path)
+{
+	LIBBPF_OPTS(bpf_obj_get_opts, options, .path_fd = at, .file_flags = BPF_F_PATH_FD);
+	_cleanup_close_ int link = bpf_obj_get_opts(path, &options);
+
+	if (link >= 0)
+		(void)bpf_link_detach(link);
+	return unlinkat(at, path, 0) < 0 && errno != ENOENT ? -errno : 0;	/* already gone is what was asked for */
+}
+
 static int remove_pin(const char *path, struct shunt_error *error)
 {
-	if (unlink(path) < 0 && errno != ENOENT)	/* already gone is what was asked for */
-		return shunt_fail(error, -errno, "%s: cannot be removed: %m", path);
-	return 0;
+	int r = datapath_remove_link(AT_FDCWD, path);
+
+	return r < 0 ? shunt_fail(error, r, "%s: cannot be removed: %s", path, strerror(-r)) : 0;
 }
 
 static const char *const endpoint_pins[] = { "from_ct", "to_ct", "gate" };

@@ -55,6 +55,12 @@ int datapath_detach(const char *state, const char *host, struct shunt_error *err
 int datapath_detach_now(const char *state, const char *host, struct shunt_error *error);
 
 /*
+ * Removes the pin of a link by its path, seen from the directory @at. Its program is off the device on return: without
+ * its last pin the kernel detaches a link too, but in its own time.
+ */
+int datapath_remove_link(int at, const char *path);
+
+/*
  * Attaches the wire program to an uplink and pins it as uplinks/@ifindex. Return: 1, 0 where it was there already, or an
  * errno
  */

@@ -269,9 +269,9 @@ static int empty(int at, const char *name, bool deep)
 	for (struct dirent *entry; r >= 0 && (entry = readdir(directory));) {
 		if (entry->d_name[0] == '.')
 			continue;
-		if (deep)
-			r = empty(dirfd(directory), entry->d_name, false);
-		if (r >= 0 && unlinkat(dirfd(directory), entry->d_name, deep ? AT_REMOVEDIR : 0) < 0)
+		r = deep ? empty(dirfd(directory), entry->d_name, false)
+			 : datapath_remove_link(dirfd(directory), entry->d_name);
+		if (r >= 0 && deep && unlinkat(dirfd(directory), entry->d_name, AT_REMOVEDIR) < 0)
 			r = -errno;
 	}
 	closedir(directory);
