@@ -23,15 +23,16 @@ for driver in netkit veth; do
         in_ct one ip link add ifb0 type ifb
         in_ct one ip link set ifb0 up
         in_ct one tc qdisc add dev eth0 clsact
-        # Once through ifb, marked so that the second time is the last.
-        in_ct one tc filter add dev eth0 egress protocol all prio 1 handle 7 fw action pass
-        in_ct one tc filter add dev eth0 egress protocol all prio 2 matchall \
-                action skbedit mark 7 pipe action mirred egress redirect dev ifb0
+        # Once through ifb: marked by the sender, and no more behind it.
+        in_ct one tc filter add dev eth0 egress protocol all prio 1 handle 7 fw \
+                action skbedit mark 0 pipe action mirred egress redirect dev ifb0
+        export FORGE_MARK=7
         in_ct one "$here/net.py" forge eth0 "$mac" forged 10.99.0.1 "$(address4 two)" fd99::1 "$(address6 two)" -- \
                 192.0.2.66 "$(address4 two)" 2001:db8::66 "$(address6 two)" >/dev/null
         check "$driver: the forged packets went through ifb" eventually \
                 sh -c "ip netns exec one tc -s -j filter show dev eth0 egress | jq -e '[.. | .packets? // empty] | max >= 8'"
         check_equal "$driver: and the host heard none of them" 0 "$(heard)"
+        unset FORGE_MARK
         shunt detach one
         shunt detach two
         ip netns del one

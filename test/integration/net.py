@@ -162,6 +162,8 @@ def forge(device, mac, mark, *words):
     split = words.index("--")
     sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
     sock.bind((device, 0))
+    # For filters that tell packets by it (SO_MARK, which this Python does not name).
+    sock.setsockopt(socket.SOL_SOCKET, 36, int(os.environ.get("FORGE_MARK", "0")))
     sent = 0
     for destination in words[:split]:
         for source in words[split + 1 :]:

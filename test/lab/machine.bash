@@ -17,7 +17,8 @@ cached() { # NAME FUNCTION [WORD...]
         (
                 flock 9
                 [ -e "$file" ] && exit 0
-                rm -f "$cache/$name".*
+                # Old ones go, but not those of another version that runs beside this one.
+                find "$cache" -name "$name.*" -mtime +0 -delete
                 "$function" "$file.new" "$@" && mv "$file.new" "$file"
         ) 9>"$cache/lock" || die "could not make the $name"
         echo "$file"
