@@ -108,7 +108,7 @@ bundle() {
         shunt=$(command -v shunt)
         mkdir -p "$dir/rootfs/bin" "$dir/rootfs/tmp"
         cp "$(command -v busybox)" "$dir/rootfs/bin/busybox"
-        for applet in sh sleep ping cat true; do ln -sf busybox "$dir/rootfs/bin/$applet"; done
+        for applet in sh sleep ping cat true ip; do ln -sf busybox "$dir/rootfs/bin/$applet"; done
         for pair in "$@"; do annotations=$(jq --arg k "${pair%%=*}" --arg v "${pair#*=}" '.[$k] = $v' <<<"$annotations"); done
         rm -f "$dir/config.json"
         (cd "$dir" && crun spec)

@@ -3,6 +3,7 @@
 . "$(dirname "$0")/lib.bash"
 
 world
+umount /sys/fs/bpf
 run=(shunt run --driver "$driver")
 # status EXPECTED WHAT COMMAND...
 status() {
@@ -13,6 +14,7 @@ status() {
 }
 
 status 0 "a command that succeeds" "${run[@]}" -- true
+check_equal "which mounts bpffs where nobody did, for root alone" "bpf_fs drwx-----T" "$(stat -f -c %T /sys/fs/bpf) $(stat -c %A /sys/fs/bpf)"
 check_equal "prints nothing of ours" "" "$(cat /tmp/out /tmp/err)"
 status 7 "one that fails" "${run[@]}" -- sh -c 'exit 7'
 status 137 "one that is killed" "${run[@]}" -- sh -c 'kill -9 $$'
