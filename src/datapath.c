@@ -242,7 +242,7 @@ int datapath_attach_gate(const struct datapath *datapath, const char *state, con
 
 int datapath_remove_link(int at, const char *path)
 {
-	LIBBPF_OPTS(bpf_obj_get_opts, options, .path_fd = at, .file_flags = BPF_F_PATH_FD);
+	const struct bpf_obj_get_opts options = { .sz = sizeof(options), .path_fd = at, .file_flags = BPF_F_PATH_FD };
 	_cleanup_close_ int link = bpf_obj_get_opts(path, &options);
 
 	if (link >= 0)
