@@ -1,0 +1,62 @@
+#!/bin/bash
+# lab: systemd timeout=600
+# Machines that are no more than a busybox, without networkd: in a namespace that is complete before them, by hand, and where nspawn cannot start.
+. "$(dirname "$0")/lib.bash"
+. "$(dirname "$0")/nspawn.bash"
+
+world
+small a
+small b
+
+# Mode namespace: the first process finds everything.
+check "enable in mode namespace" shunt nspawn enable a --mode namespace --driver "$driver"
+rm -f $machines/a/first
+check "it starts" machinectl start a
+eventually test -s $machines/a/first
+check "its first process had the address" grep -F "inet $(address4 a)/32" $machines/a/first
+check "its ways out are there" reaches a
+check "it is reached" ping4 "$(address4 a)"
+check "by its name too" ping -c 1 -W 5 a
+kill -KILL "$(systemctl show -P MainPID "$(service a)")"
+ended a
+check "disable" shunt nspawn disable a
+
+# Where nothing can be written.
+mount -t tmpfs -o ro tmpfs /etc/systemd/nspawn
+refuse 'a.nspawn cannot be written: Read-only' shunt nspawn enable a
+umount /etc/systemd/nspawn
+
+# By hand, and with no machined to ask.
+argument=$(shunt nspawn pre a --driver "$driver")
+systemd-run --quiet --unit by-hand systemd-nspawn --quiet --keep-unit --register=no -b -U -D $machines/a -M a --network-interface="$argument"
+supervisor() { systemctl show -P MainPID by-hand; }
+eventually sh -c "ls /proc/\$(systemctl show -P MainPID by-hand)/task/*/children && ! ip link show ${argument%:host0}"
+check "post finds it as the child of its supervisor" env MAINPID="$(supervisor)" shunt nspawn post a
+check "it is reached" ping4 "$(address4 a)"
+systemctl stop by-hand
+check "stop" shunt nspawn stop a
+nothing_left
+
+check "as one service" systemd-run --quiet --unit one-off -p Type=notify -p Delegate=yes -p KillMode=mixed \
+        -p ExecStartPre="$(command -v shunt) nspawn pre b --driver $driver" \
+        -p ExecStartPost="$(command -v shunt) nspawn post b" -p ExecStopPost="$(command -v shunt) nspawn stop b" \
+        systemd-nspawn --quiet --keep-unit -b -U -D $machines/b -M b \
+        --network-interface="$(shunt nspawn pre b --driver "$driver")"
+check "it is reached" ping4 "$(address4 b)"
+systemctl stop one-off
+nothing_left
+
+# udev that does not answer, and none at all: the machine does not start, and nothing is left.
+check "enable" shunt nspawn enable a --driver "$driver"
+udevadm control --stop-exec-queue
+check_not "udev that is busy for ever" machinectl start a
+udevadm control --start-exec-queue
+check "the journal says so" sh -c 'journalctl SHUNT_ID=a -o cat | grep "udev has not initialised"'
+ended a
+rm -f $machines/a/first
+check "then it starts" machinectl start a
+# Before that, its first process is deaf to what stop asks for.
+eventually test -s $machines/a/first
+systemctl stop "$(service a)"
+ended a
+finish
