@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <linux/bpf.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 
 #include "netns.h"
 #include "shunt.skel.h"
@@ -132,6 +133,17 @@ static int remove_pins(const char *state, const char *name)
 	return rmdir(path) < 0 ? -errno : 0;
 }
 
+/* Nearly always the kernel's age. */
+static int cannot_load(int r, struct shunt_error *error)
+{
+	struct utsname name;
+
+	if (datapath_probe_tcx() == 0 && uname(&name) == 0)
+		return shunt_fail(error, -EOPNOTSUPP, "Linux %s has no tcx to attach programs with; use Linux 6.8 or later", name.release);
+	return shunt_fail(error, r, "cannot load the BPF programs: %s (%s); 'shunt doctor' says what this kernel lacks", strerror(-r),
+			  libbpf_words);
+}
+
 int datapath_load(const char *state, struct shunt_error *error)
 {
 	struct shunt_meta meta = { .abi = SHUNT_ABI, .version = SHUNT_VERSION };
@@ -148,8 +160,7 @@ int datapath_load(const char *state, struct shunt_error *error)
 	libbpf_set_print(keep_words);
 	skeleton = shunt_bpf__open_and_load();
 	if (!skeleton)
-		return shunt_fail(error, -errno, "cannot load the BPF programs: %m (%s); 'shunt doctor' says what this "
-				  "kernel lacks", libbpf_words);
+		return cannot_load(-errno, error);
 	if (bpf_map_update_elem(skeleton_fd(skeleton, MAP_META), &zero, &meta, BPF_ANY) < 0)
 		return shunt_fail(error, -errno, "cannot write the meta map: %m");
 
