@@ -256,8 +256,9 @@ int datapath_remove_link(int at, const char *path)
 	const struct bpf_obj_get_opts options = { .sz = sizeof(options), .path_fd = at, .file_flags = BPF_F_PATH_FD };
 	_cleanup_close_ int link = bpf_obj_get_opts(path, &options);
 
-	if (link >= 0)
-		(void)bpf_link_detach(link);
+	/* What is no link, or of a device that is gone, is not detached; its pin goes all the same. */
+	if (link >= 0 && bpf_link_detach(link) < 0 && errno != ENOLINK && errno != EINVAL && errno != EOPNOTSUPP)
+		return -errno;
 	return unlinkat(at, path, 0) < 0 && errno != ENOENT ? -errno : 0;	/* already gone is what was asked for */
 }
 
@@ -353,11 +354,8 @@ int datapath_uplink_alive(const struct datapath *datapath, const char *state, ui
 int datapath_detach_uplink(const char *state, uint32_t ifindex, struct shunt_error *error)
 {
 	char path[PATH_MAX];
-	_cleanup_close_ int link = bpf_obj_get(uplink_path(state, ifindex, path));
 
-	if (link >= 0 && bpf_link_detach(link) < 0)
-		return shunt_fail(error, -errno, "%s: cannot be detached: %m", path);
-	return remove_pin(path, error);
+	return remove_pin(uplink_path(state, ifindex, path), error);
 }
 
 bool datapath_has_programs(uint32_t ifindex)

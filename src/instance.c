@@ -186,6 +186,9 @@ int instance_open_bare(const char *state, struct shunt_instance **ret, struct sh
 	r = lock(instance->fd, LOCK_SH);
 	if (r < 0)
 		return shunt_fail(error, r, "%s: cannot be locked: %s", instance->state, strerror(-r));
+	r = netlink_open(&instance->host, error);
+	if (r < 0)
+		return r;
 	*ret = TAKE_PTR(instance);
 	return 0;
 }
@@ -252,40 +255,4 @@ int instance_lock_exclusive(const struct shunt_instance *instance)
 	int r = lock(instance->fd, LOCK_EX | LOCK_NB);
 
 	return r == 0 ? 1 : r == -EWOULDBLOCK ? 0 : r;
-}
-
-/* Removes what is in a directory, one level of directories deep, but not itself. */
-static int empty(int at, const char *name, bool deep)
-{
-	int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	DIR *directory = fd < 0 ? NULL : fdopendir(fd);
-	int r = 0;
-
-	if (!directory) {
-		r = errno == ENOENT ? 0 : -errno;
-		closep(&fd);
-		return r;
-	}
-	for (struct dirent *entry; r >= 0 && (entry = readdir(directory));) {
-		if (entry->d_name[0] == '.')
-			continue;
-		r = deep ? empty(dirfd(directory), entry->d_name, false)
-			 : datapath_remove_link(dirfd(directory), entry->d_name);
-		if (r >= 0 && deep && unlinkat(dirfd(directory), entry->d_name, AT_REMOVEDIR) < 0)
-			r = -errno;
-	}
-	closedir(directory);
-	return r;
-}
-
-int instance_sweep(const struct shunt_instance *instance, struct shunt_error *error)
-{
-	int r = datapath_unload(instance->state, error);
-
-	if (r < 0)
-		return r;
-	r = empty(instance->fd, "uplinks", false);
-	if (r >= 0)
-		r = empty(instance->fd, "endpoints", true);
-	return r < 0 ? shunt_fail(error, r, "%s: cannot be emptied: %s", instance->state, strerror(-r)) : 0;
 }

@@ -43,7 +43,10 @@ int instance_remove_endpoint(const struct shunt_instance *instance, const char *
 /* Trades the shared lock for the exclusive one if nobody else has the instance open: 1 or 0, or an errno. */
 int instance_lock_exclusive(const struct shunt_instance *instance);
 
-/* Removes what a datapath that is gone has left: pins aside, and links of it. With the exclusive lock. */
+/*
+ * Removes the datapath, and what one that is gone has left: devices, links, and pins aside. With the exclusive lock. -EXDEV:
+ * there is a device in another network namespace.
+ */
 int instance_sweep(const struct shunt_instance *instance, struct shunt_error *error);
 
 /* Opens and locks the state directory without a datapath. Return: -ENOENT where there is none */

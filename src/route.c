@@ -193,11 +193,13 @@ static int get_nexthop(struct netlink *netlink, uint32_t id, struct defaults *de
 {
 	const struct nhmsg header = { .nh_family = AF_UNSPEC };
 	_cleanup_nlmsg_ struct nl_msg *msg = nlmsg_alloc_simple(RTM_GETNEXTHOP, 0);
+	int r;
 
 	if (!msg || nlmsg_append(msg, (void *)&header, sizeof(header), NLMSG_ALIGNTO) < 0 ||
 	    nla_put_u32(msg, NHA_ID, id) < 0)
 		return -ENOMEM;
-	return netlink_call(netlink, msg, read_nexthop, defaults, NULL);
+	r = netlink_call(netlink, msg, read_nexthop, defaults, NULL);
+	return r == -ENOENT ? 0 : r;	/* gone since its route was read, and the route with it */
 }
 
 int route_defaults(struct default_route *ret, size_t max)

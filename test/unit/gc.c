@@ -260,14 +260,27 @@ static void remains_of_a_datapath_that_is_gone_are_swept(void **state)
 	_cleanup_close_ int netns = make_netns();
 	struct shunt_request request = request_for("web", netns);
 	struct shunt_info info = attached(*state, &request);
+	_cleanup_close_ int own = -EBADF, other = -EBADF;
+	struct shunt_gc_result result;
+	struct shunt_error error;
+	int r;
 
 	*state = shunt_close(*state);
 	shell("rm -r " STATE "/datapath");
+	/* Not by who is elsewhere, and cannot remove the device before its filter. */
+	own = own_netns();
+	other = make_netns();
+	enter_netns(other);
+	r = shunt_gc(STATE, &result, &error);
+	enter_netns(own);
+	assert_refused(r, -EXDEV, &error, "belongs to another network namespace");
+	assert_true(datapath_has_programs(info.endpoint.ifindex));
+
 	collected();
-	assert_false(datapath_has_programs(info.endpoint.ifindex));
+	/* Invariant 1: alive, it would send what nobody looks at. */
+	assert_int_equal(if_nametoindex(info.endpoint.host), 0);
 	assert_false(datapath_has_programs(if_nametoindex("a0")));
 	shell("test \"$(cd " STATE " && find . -mindepth 1 | sort | xargs)\" = './endpoints ./uplinks'");
-	/* And what is attached anew replaces the device that is still there. */
 	*state = open_instance();
 	attached(*state, &request);
 	assert_int_equal(only_endpoint(*state).status, SHUNT_STATUS_READY);
