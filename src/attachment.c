@@ -176,11 +176,31 @@ static int add_route(struct attachment *a, int family, struct shunt_error *error
 				  prefix_format(&address, text), a->endpoint.host, words.text) : 0;
 }
 
+/* Without harm to default routes that the host learnt from a router: see forward6_enable(). */
+static int enable_forwarding6(struct attachment *a, struct shunt_error *error)
+{
+	_cleanup_close_ int lock = -EBADF;
+	uint32_t learnt[SHUNT_MAX_UPLINKS];
+	int n = 0;
+
+	/* Inherited from a host that forwards anyway. */
+	if (forward_enabled(a->endpoint.host, AF_INET6) == 1)
+		return 0;
+	lock = instance_lock(a->instance, "uplinks", error);
+	if (lock < 0)
+		return lock;
+	/* Finding them takes longer the more endpoints there are; most hosts have none. */
+	if (route_advertised())
+		n = route_learnt(learnt, ELEMENTSOF(learnt));
+	if (n < 0)
+		return shunt_fail(error, n, "cannot read the default routes: %s", strerror(-n));
+	return forward6_enable(a->endpoint.host, learnt, (size_t)n, error);
+}
+
 /* Step 8, outside */
 int attachment_configure_host(struct attachment *a, struct shunt_error *error)
 {
 	struct netlink_batch batch = {};
-	_cleanup_close_ int lock = -EBADF;
 	char alias[SHUNT_ID_MAX + 1] = "";
 	int r;
 
@@ -193,8 +213,7 @@ int attachment_configure_host(struct attachment *a, struct shunt_error *error)
 		r = add_route(a, families[i], error);
 	if (r < 0 || !(a->endpoint.flags & SHUNT_F_ADDRESS6))
 		return r;
-	lock = instance_lock(a->instance, "uplinks", error);
-	return lock < 0 ? lock : forward6_enable(a->endpoint.host, a->learnt.ifindex, a->learnt.n, error);
+	return enable_forwarding6(a, error);
 }
 
 /* Step 9: from here on packets reach it. */

@@ -16,7 +16,6 @@ struct attachment {
 	struct shunt_endpoint endpoint;
 	struct netlink *container;
 	const struct link_driver *driver;
-	struct uplink_set learnt;	/* interfaces whose default route forward6_enable() must spare */
 	uint32_t peer;		/* the container's end's ifindex, in its namespace */
 	uint8_t mac[6];
 	char interface[SHUNT_IFNAME_MAX];

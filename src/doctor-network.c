@@ -11,7 +11,7 @@
 
 static void check_uplinks_auto(struct doctor *doctor)
 {
-	struct default_route routes[SHUNT_MAX_UPLINKS];
+	uint32_t routes[SHUNT_MAX_UPLINKS];
 	char names[SHUNT_MAX_UPLINKS * (IFNAMSIZ + 1)] = "", name[IFNAMSIZ], *end = names;
 	int n = route_defaults(routes, ELEMENTSOF(routes));
 
@@ -20,7 +20,7 @@ static void check_uplinks_auto(struct doctor *doctor)
 		return;
 	}
 	for (int i = 0; i < n; i++)
-		if (if_indextoname(routes[i].ifindex, name))
+		if (if_indextoname(routes[i], name))
 			end = stpcpy(stpcpy(end, " "), name);
 	if (n == 0)
 		doctor_add(doctor, "uplinks", SEVERITY_WARN, "add a default route, or name \"uplinks\" in the network's file",
@@ -43,7 +43,7 @@ static void check_uplink(struct doctor *doctor, const struct shunt_network *netw
 
 static void check_uplinks(struct doctor *doctor, const struct shunt_network *network)
 {
-	struct default_route routes[SHUNT_MAX_UPLINKS];
+	uint32_t routes[SHUNT_MAX_UPLINKS];
 	char name[IFNAMSIZ];
 	int n;
 
@@ -51,7 +51,7 @@ static void check_uplinks(struct doctor *doctor, const struct shunt_network *net
 		check_uplink(doctor, network, network->uplinks[i]);
 	n = network->uplinks_auto ? route_defaults(routes, ELEMENTSOF(routes)) : 0;
 	for (int i = 0; i < n; i++)
-		if (if_indextoname(routes[i].ifindex, name))
+		if (if_indextoname(routes[i], name))
 			check_uplink(doctor, network, name);
 }
 

@@ -36,6 +36,11 @@
  * Who may touch it: all of this happens under the lock of endpoints/HOST. A pending record under a free lock therefore
  * belongs to nobody: its maker was killed. Whoever gets the lock looks at the record again.
  *
+ * What it costs does not depend on how many endpoints there are. The host's routes, of which each endpoint has its own, are
+ * read for a network's first endpoint; later ones look up where a default route leads now (uplinks_ensure()). One that moved
+ * while containers run is so followed by the next attach, and by gc; one that came beside it, by gc. Only on a host that
+ * heard router's advertisements the kernel filters its IPv6 routes for each (attachment_configure_host()).
+ *
  * The same name attached again replaces what is there: runtimes run createRuntime twice with no poststop in between. The
  * old device goes first; its addresses stay claimed, so that the container keeps them.
  */
@@ -176,7 +181,10 @@ static int begin(struct attachment *a, bool existed, struct shunt_error *error)
 	return r < 0 ? shunt_fail(error, r, "cannot write the registry: %s", strerror(-r)) : 0;
 }
 
-/* Refuses a network whose subnets the host already routes elsewhere; only its first endpoint looks. */
+/*
+ * Refuses a network whose subnets the host already routes elsewhere; only its first endpoint looks. Return: 1 if this is it,
+ * 0, or an errno
+ */
 static int check_subnets(struct attachment *a, struct shunt_error *error)
 {
 	const struct shunt_network *network = &a->network;
@@ -207,7 +215,7 @@ static int check_subnets(struct attachment *a, struct shunt_error *error)
 	if (network_record_put(&a->instance->datapath, network->name, &record) < 0)
 		return shunt_fail(error, -ENOSPC, "cannot record network %s: %d are in use", network->name,
 				  SHUNT_MAX_NETWORKS);
-	return 0;
+	return 1;
 }
 
 static int choose_mtu(struct attachment *a, uint32_t uplink_mtu, struct shunt_error *error)
@@ -230,7 +238,7 @@ static int ensure_shared(struct attachment *a, struct shunt_error *error)
 		return lock;
 	r = check_subnets(a, error);
 	if (r >= 0)
-		r = uplinks_ensure(a->instance, &a->network, &a->learnt, &mtu, error);
+		r = uplinks_ensure(a->instance, &a->network, r > 0, &mtu, error);
 	return r < 0 ? r : choose_mtu(a, mtu, error);
 }
 

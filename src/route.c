@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "route.h"
 
+#include <fcntl.h>
 #include <linux/nexthop.h>
 #include <netlink/netlink.h>
 
@@ -70,9 +71,10 @@ static bool read_route(const struct nlmsghdr *reply, struct route *ret)
 /* A dump that changes under our hands is read again; @reply must bear to see a route twice. */
 #define DUMP_TRIES 10
 
-static int dump_routes(int family, netlink_reply_t reply, void *arg)
+/* Main table; @protocol 0 for any. */
+static int dump_routes(int family, uint8_t protocol, netlink_reply_t reply, void *arg)
 {
-	const struct rtmsg header = { .rtm_family = (uint8_t)family, .rtm_table = RT_TABLE_MAIN };
+	const struct rtmsg header = { .rtm_family = (uint8_t)family, .rtm_table = RT_TABLE_MAIN, .rtm_protocol = protocol };
 	_cleanup_(netlink_closep) struct netlink *netlink = NULL;
 	_cleanup_nlmsg_ struct nl_msg *msg = NULL;
 	int r = netlink_open(&netlink, NULL);
@@ -119,27 +121,27 @@ static int find_overlap(const struct nlmsghdr *reply, void *arg)
 int route_overlap(const struct shunt_prefix *subnet, char *ret_text, size_t size)
 {
 	struct overlap overlap = { .subnet = subnet, .text = ret_text, .size = size };
-	int r = dump_routes(subnet->family, find_overlap, &overlap);
+	int r = dump_routes(subnet->family, 0, find_overlap, &overlap);
 
 	return r < 0 ? r : overlap.found;
 }
 
 struct defaults {
-	struct default_route *route;
+	uint32_t *ifindex;
 	size_t n, max;
+	uint8_t protocol;			/* that is sought; 0 for any but our own */
+	bool found;				/* a default route was among the answers */
 	uint32_t nexthop[SHUNT_MAX_UPLINKS];	/* objects that are still to be asked for */
 	size_t n_nexthops;
 };
 
-static void add_default(struct defaults *defaults, uint32_t ifindex, bool learnt)
+static void add_default(struct defaults *defaults, uint32_t ifindex)
 {
 	for (size_t i = 0; i < defaults->n; i++)
-		if (defaults->route[i].ifindex == ifindex) {
-			defaults->route[i].learnt |= learnt;
+		if (defaults->ifindex[i] == ifindex)
 			return;
-		}
 	if (ifindex != 0 && defaults->n < defaults->max)
-		defaults->route[defaults->n++] = (struct default_route) { ifindex, learnt };
+		defaults->ifindex[defaults->n++] = ifindex;
 }
 
 static void add_nexthop(struct defaults *defaults, uint32_t id)
@@ -154,15 +156,16 @@ static int find_defaults(const struct nlmsghdr *reply, void *arg)
 	struct route route;
 
 	if (!read_route(reply, &route) || route.destination.length != 0 || route.type != RTN_UNICAST ||
-	    route.protocol == SHUNT_ROUTE_PROTOCOL)
+	    route.protocol == SHUNT_ROUTE_PROTOCOL || (defaults->protocol != 0 && route.protocol != defaults->protocol))
 		return 0;
-	add_default(defaults, route.ifindex, route.protocol == RTPROT_RA);
+	defaults->found = true;
+	add_default(defaults, route.ifindex);
 	if (route.multipath) {
 		const struct rtnexthop *hop = nla_data(route.multipath);
 		int left = nla_len(route.multipath);
 
 		for (; RTNH_OK(hop, left); left -= NLMSG_ALIGN(hop->rtnh_len), hop = RTNH_NEXT(hop))
-			add_default(defaults, (uint32_t)hop->rtnh_ifindex, route.protocol == RTPROT_RA);
+			add_default(defaults, (uint32_t)hop->rtnh_ifindex);
 	}
 	/* With net.ipv4.nexthop_compat_mode = 0 a route tells no more than its object. */
 	if (route.ifindex == 0 && !route.multipath)
@@ -179,7 +182,7 @@ static int read_nexthop(const struct nlmsghdr *reply, void *arg)
 	    nlmsg_parse((struct nlmsghdr *)reply, sizeof(struct nhmsg), attribute, NHA_MAX, NULL) < 0)
 		return 0;
 	if (attribute[NHA_OIF])
-		add_default(defaults, nla_get_u32(attribute[NHA_OIF]), false);
+		add_default(defaults, nla_get_u32(attribute[NHA_OIF]));
 	if (attribute[NHA_GROUP]) {
 		const struct nexthop_grp *member = nla_data(attribute[NHA_GROUP]);
 
@@ -202,19 +205,91 @@ static int get_nexthop(struct netlink *netlink, uint32_t id, struct defaults *de
 	return r == -ENOENT ? 0 : r;	/* gone since its route was read, and the route with it */
 }
 
-int route_defaults(struct default_route *ret, size_t max)
+/* Asks for the objects that routes named. Groups add their members behind. */
+static int resolve_nexthops(struct defaults *defaults)
 {
-	struct defaults defaults = { .route = ret, .max = max };
 	_cleanup_(netlink_closep) struct netlink *netlink = NULL;
+	int r = defaults->n_nexthops > 0 ? netlink_open(&netlink, NULL) : 0;
+
+	for (size_t i = 0; i < defaults->n_nexthops && r >= 0; i++)
+		r = get_nexthop(netlink, defaults->nexthop[i], defaults);
+	return r;
+}
+
+int route_defaults(uint32_t *ret, size_t max)
+{
+	struct defaults defaults = { .ifindex = ret, .max = max };
+	int r = dump_routes(AF_INET, 0, find_defaults, &defaults);
+
+	if (r >= 0)
+		r = dump_routes(AF_INET6, 0, find_defaults, &defaults);
+	if (r >= 0)
+		r = resolve_nexthops(&defaults);
+	return r < 0 ? r : (int)defaults.n;
+}
+
+/* An address of each family that nobody has (RFC 5737, RFC 3849), so that nothing but a default route leads there. */
+static const struct shunt_prefix anywhere[] = {
+	{ .family = AF_INET, .bytes = { 198, 51, 100, 1 }, .length = 32 },
+	{ .family = AF_INET6, .bytes = { 0x20, 0x01, 0x0d, 0xb8, [15] = 1 }, .length = 128 },
+};
+
+static int look_up(struct netlink *netlink, const struct shunt_prefix *destination, uint32_t ifindex,
+		   struct defaults *defaults)
+{
+	const struct rtmsg header = {
+		.rtm_family = (uint8_t)destination->family,
+		.rtm_dst_len = destination->length,
+		/* The route, rather than what comes of it for this packet; its table, which IPv6 always tells. */
+		.rtm_flags = RTM_F_FIB_MATCH | (destination->family == AF_INET ? RTM_F_LOOKUP_TABLE : 0),
+	};
+	_cleanup_nlmsg_ struct nl_msg *msg = nlmsg_alloc_simple(RTM_GETROUTE, 0);
+
+	if (!msg || nlmsg_append(msg, (void *)&header, sizeof(header), NLMSG_ALIGNTO) < 0 ||
+	    nla_put(msg, RTA_DST, destination->length / 8, destination->bytes) < 0 ||
+	    (ifindex != 0 && nla_put_u32(msg, RTA_OIF, ifindex) < 0))
+		return -ENOMEM;
+	return netlink_call(netlink, msg, find_defaults, defaults, NULL);
+}
+
+int route_way_out(struct netlink *netlink, uint32_t ifindex, uint32_t *ret, size_t max)
+{
+	struct defaults defaults = { .ifindex = ret, .max = max };
 	int r;
 
-	r = dump_routes(AF_INET, find_defaults, &defaults);
-	if (r >= 0)
-		r = dump_routes(AF_INET6, find_defaults, &defaults);
-	if (r >= 0 && defaults.n_nexthops > 0)
-		r = netlink_open(&netlink, NULL);
-	/* Groups add their members behind. */
-	for (size_t i = 0; i < defaults.n_nexthops && r >= 0; i++)
-		r = get_nexthop(netlink, defaults.nexthop[i], &defaults);
+	for (size_t i = 0; i < ELEMENTSOF(anywhere); i++) {
+		defaults.found = false;
+		r = look_up(netlink, &anywhere[i], ifindex, &defaults);
+		/* No route, no such device, or no such family */
+		if (r == -ENETUNREACH || r == -EHOSTUNREACH || r == -ENODEV || r == -EAFNOSUPPORT || r == -EOPNOTSUPP)
+			continue;
+		if (r < 0 || !defaults.found)
+			return r == -ENOMEM ? r : -ENODATA;
+	}
+	r = resolve_nexthops(&defaults);
 	return r < 0 ? r : (int)defaults.n;
+}
+
+int route_learnt(uint32_t *ret, size_t max)
+{
+	struct defaults defaults = { .ifindex = ret, .max = max, .protocol = RTPROT_RA };
+	int r = dump_routes(AF_INET6, RTPROT_RA, find_defaults, &defaults);
+
+	return r < 0 ? r : (int)defaults.n;
+}
+
+bool route_advertised(void)
+{
+	static const char key[] = "\nIcmp6InRouterAdvertisements";
+	_cleanup_close_ int fd = open("/proc/thread-self/net/snmp6", O_RDONLY | O_CLOEXEC);
+	char text[16384];	/* it has some 100 lines of 40 bytes */
+	size_t size = 0;
+	const char *line;
+	ssize_t n = 0;
+
+	while (fd >= 0 && size < sizeof(text) - 1 && (n = read(fd, text + size, sizeof(text) - 1 - size)) > 0)
+		size += (size_t)n;
+	text[size] = '\0';
+	line = strstr(text, key);
+	return !line || strtoull(line + strlen(key), NULL, 10) > 0;
 }

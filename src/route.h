@@ -26,19 +26,35 @@ struct nl_msg *route_msg(const struct shunt_prefix *destination, uint32_t ifinde
  */
 int route_overlap(const struct shunt_prefix *subnet, char *ret_text, size_t size);
 
-/* An interface that carries a default route. */
-struct default_route {
-	uint32_t ifindex;
-	bool learnt;	/* one of them was learnt by the kernel from a router advertisement */
-};
-
 /**
  * route_defaults() - The interfaces that carry a default route, of both families, main table
  * @ret:	each once, in the routes' order
  * @max:	room in it
  *
+ * Reads the whole table, which has a route of ours for each address of each endpoint.
+ *
  * Return: their number, which may be 0, or a negative errno
  */
-int route_defaults(struct default_route *ret, size_t max);
+int route_defaults(uint32_t *ret, size_t max);
+
+/**
+ * route_way_out() - The interfaces of those default routes that the kernel takes now, of both families
+ * @netlink:	a socket of the host's
+ * @ifindex:	of packets that are bound to that interface; 0 for any
+ * @ret:	each once
+ * @max:	room in it
+ *
+ * Two look-ups, however many routes there are; of routes with other metrics it sees nothing.
+ *
+ * Return: their number, which may be 0, or -ENODATA: it is no default route of the main table that decides here, so that
+ * only route_defaults() can tell; or another errno
+ */
+int route_way_out(struct netlink *netlink, uint32_t ifindex, uint32_t *ret, size_t max);
+
+/* The interfaces of IPv6 default routes that came from a router's advertisement; like route_defaults(). */
+int route_learnt(uint32_t *ret, size_t max);
+
+/* Whether this network namespace ever heard a router's advertisement; if in doubt, it did. */
+bool route_advertised(void);
 
 #endif

@@ -45,21 +45,49 @@ static int attached(struct shunt_instance *instance, struct uplink_set *ret, str
 	return 0;
 }
 
-/* The host's default routes, and of them those that were learnt. */
-static int defaults(struct uplink_set *ret_all, struct uplink_set *ret_learnt, struct shunt_error *error)
+/* The host's default routes, all of them. */
+static int defaults(struct uplink_set *ret, struct shunt_error *error)
 {
-	struct default_route route[SHUNT_MAX_UPLINKS];
-	int n = route_defaults(route, ELEMENTSOF(route));
+	int n = route_defaults(ret->ifindex, ELEMENTSOF(ret->ifindex));
 
 	if (n < 0)
 		return shunt_fail(error, n, "cannot read the default routes: %s", strerror(-n));
-	*ret_all = *ret_learnt = (struct uplink_set) {};
-	for (int i = 0; i < n; i++) {
-		add(ret_all, route[i].ifindex);
-		if (route[i].learnt)
-			add(ret_learnt, route[i].ifindex);
-	}
+	ret->n = (size_t)n;
 	return 0;
+}
+
+static int add_way_out(struct shunt_instance *instance, uint32_t ifindex, struct uplink_set *set)
+{
+	uint32_t found[SHUNT_MAX_UPLINKS];
+	int n = route_way_out(instance->host, ifindex, found, ELEMENTSOF(found));
+
+	for (int i = 0; i < n; i++)
+		add(set, found[i]);
+	return n;
+}
+
+/*
+ * The same by look-ups alone, which cost as much with one endpoint as with thousands: what the kernel would choose now, and
+ * of the uplinks that are attached those that still carry a default route. Return: 1, or 0 where that cannot tell all: the
+ * choice is none of those uplinks.
+ */
+static int known_defaults(struct shunt_instance *instance, struct uplink_set *ret, struct shunt_error *error)
+{
+	struct uplink_set have, set = {};
+	int r = attached(instance, &have, error);
+
+	if (r < 0)
+		return r;
+	if (add_way_out(instance, 0, &set) < 0)
+		return 0;
+	for (size_t i = 0; i < set.n; i++)
+		if (!has(&have, set.ifindex[i]))
+			return 0;
+	for (size_t i = 0; i < have.n; i++)
+		if (!has(&set, have.ifindex[i]) && add_way_out(instance, have.ifindex[i], &set) < 0)
+			return 0;
+	*ret = set;
+	return 1;
 }
 
 /* Adds those that should be attached for a network. Return: 0, or -ENODEV for one that does not exist */
@@ -99,20 +127,25 @@ static int ensure(struct shunt_instance *instance, uint32_t ifindex, uint32_t *m
 	return r;
 }
 
-int uplinks_ensure(struct shunt_instance *instance, const struct shunt_network *network,
-		   struct uplink_set *ret_learnt, uint32_t *ret_mtu, struct shunt_error *error)
+int uplinks_ensure(struct shunt_instance *instance, const struct shunt_network *network, bool first, uint32_t *ret_mtu,
+		   struct shunt_error *error)
 {
-	struct uplink_set all, learnt, set = {};
+	struct uplink_set all = {}, set = {};
 	uint32_t mtu = 0;
-	int r = defaults(&all, &learnt, error);
+	int r = 0;
 
+	if (network->uplinks_auto && !network->internal) {
+		if (!first)
+			r = known_defaults(instance, &all, error);
+		if (r == 0)
+			r = defaults(&all, error);
+	}
 	if (r >= 0)
 		r = wanted(network, &all, &set, error);
 	for (size_t i = 0; i < set.n && r >= 0; i++)
 		r = ensure(instance, set.ifindex[i], &mtu, error);
 	if (r < 0)
 		return r;
-	*ret_learnt = learnt;
 	*ret_mtu = mtu > 0 ? mtu : DEFAULT_MTU;
 	return 0;
 }
@@ -120,10 +153,10 @@ int uplinks_ensure(struct shunt_instance *instance, const struct shunt_network *
 int uplinks_refresh(struct shunt_instance *instance, const struct shunt_network *networks, size_t n_networks,
 		    bool complete, struct shunt_error *error)
 {
-	struct uplink_set all, learnt, have = {}, want = {};
+	struct uplink_set all = {}, have = {}, want = {};
 	uint32_t mtu = 0;
 	int changed = 0;
-	int r = defaults(&all, &learnt, error);
+	int r = defaults(&all, error);
 
 	if (r >= 0)
 		r = attached(instance, &have, error);

@@ -14,13 +14,17 @@ struct uplink_set {
 
 /**
  * uplinks_ensure() - Attaches the wire program to a network's uplinks and finds their MTU
- * @ret_learnt:	interfaces with a default route that the kernel learnt from a router: see forward6_enable()
+ * @first:	the network is new here: all default routes are read. Later only the one that is taken now is looked at, which
+ *		costs the same however many endpoints there are; if it is by no uplink that is attached, all are read again.
  * @ret_mtu:	bytes: the smallest of the uplinks', or 1500 where there is none (a host without a way out is no error)
+ *
+ * So a default route that moved is followed by the next attach, and by gc. One more that came beside it, and is not taken,
+ * is gc's.
  *
  * The caller holds the lock of "uplinks".
  */
-int uplinks_ensure(struct shunt_instance *instance, const struct shunt_network *network,
-		   struct uplink_set *ret_learnt, uint32_t *ret_mtu, struct shunt_error *error);
+int uplinks_ensure(struct shunt_instance *instance, const struct shunt_network *network, bool first, uint32_t *ret_mtu,
+		   struct shunt_error *error);
 
 /**
  * uplinks_refresh() - What gc does: attaches new uplinks, detaches those that are none any more

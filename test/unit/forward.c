@@ -21,12 +21,12 @@ static int host_with_devices(void **state)
 
 static bool has_default_route(const char *name)
 {
-	struct default_route route[8];
+	uint32_t route[8];
 	int n = route_defaults(route, ELEMENTSOF(route));
 
 	assert_true(n >= 0);
 	for (int i = 0; i < n; i++)
-		if (route[i].ifindex == if_nametoindex(name))
+		if (route[i] == if_nametoindex(name))
 			return true;
 	return false;
 }
@@ -96,11 +96,14 @@ static void learnt_route_of_a_guarded_interface_stays(void **state)
 {
 	const uint32_t guarded[] = { if_nametoindex("a0"), if_nametoindex("b0") };
 	struct shunt_error error;
+	uint32_t learnt[8];
 
 	(void)state;
 	learn_route("a0");
 	learn_route("b0");
 	learn_route("c0");
+	assert_true(route_advertised());
+	assert_int_equal(route_learnt(learnt, ELEMENTSOF(learnt)), 3);
 	/* No advertisement that comes late brings it back. */
 	set_sysctl("ipv6/conf/c0/accept_ra", '0');
 	assert_done(forward6_enable("nk0", guarded, ELEMENTSOF(guarded), &error), &error);

@@ -128,25 +128,34 @@ static const struct {
 	{ "ip route add default dev a0 table 7; ip -6 route add default dev a0 table 7", "" },
 };
 
+static bool has(const uint32_t *list, int n, uint32_t ifindex)
+{
+	for (int i = 0; i < n; i++)
+		if (list[i] == ifindex)
+			return true;
+	return false;
+}
+
 static void interfaces_with_a_default_route_are_found(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < ELEMENTSOF(defaults); i++) {
-		struct default_route route[8];
+		uint32_t route[8], learnt[8];
 		char text[128] = "";
-		int n;
+		int n, n_learnt;
 
 		make_devices();
 		shell("%s", defaults[i].made);
 		n = route_defaults(route, ELEMENTSOF(route));
-		if (n < 0)
-			fail_msg("%s: %s", defaults[i].made, strerror(-n));
+		n_learnt = route_learnt(learnt, ELEMENTSOF(learnt));
+		if (n < 0 || n_learnt < 0)
+			fail_msg("%s: %d %d", defaults[i].made, n, n_learnt);
 		for (int k = 0; k < n; k++) {
 			char name[IF_NAMESIZE];
 
-			assert_non_null(if_indextoname(route[k].ifindex, name));
+			assert_non_null(if_indextoname(route[k], name));
 			snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%s%s", k > 0 ? " " : "", name,
-				 route[k].learnt ? "+" : "");
+				 has(learnt, n_learnt, route[k]) ? "+" : "");
 		}
 		if (strcmp(text, defaults[i].found) != 0)
 			fail_msg("%s: \"%s\"", defaults[i].made, text);
@@ -155,14 +164,72 @@ static void interfaces_with_a_default_route_are_found(void **state)
 
 static void no_more_are_found_than_there_is_room_for(void **state)
 {
-	struct default_route route[3] = { {}, {}, { .ifindex = 77 } };
+	uint32_t route[3] = { 0, 0, 77 };
 
 	(void)state;
 	make_devices();
 	shell("ip route add default nexthop dev a0 nexthop dev b0 nexthop dev c0");
 	assert_int_equal(route_defaults(route, 2), 2);
-	assert_int_equal(route[1].ifindex, if_nametoindex("b0"));
-	assert_int_equal(route[2].ifindex, 77);
+	assert_int_equal(route[1], if_nametoindex("b0"));
+	assert_int_equal(route[2], 77);
+}
+
+/* What `ip` is told to make, the interface that packets are bound to, and those they leave by; NULL: not said so. */
+static const struct {
+	const char *made;
+	const char *bound;
+	const char *found;
+} ways_out[] = {
+	{ ":", NULL, "" },
+	{ "ip route add 192.0.2.200 dev a0", NULL, "" },
+	{ "ip route add default dev a0", NULL, "a0" },
+	{ "ip route add default via 192.0.2.66; ip -6 route add default via fe80::9 dev c0", NULL, "b0 c0" },
+	{ "ip route add default dev b0 metric 2; ip route add default dev a0 metric 1", NULL, "a0" },
+	{ "ip route add default dev b0 metric 2; ip route add default dev a0 metric 1", "b0", "b0" },
+	{ "ip route add default dev b0 metric 2; ip route add default dev a0 metric 1", "c0", "" },
+	{ "ip -6 route add default via fe80::9 dev b0 metric 2; ip -6 route add default via fe80::9 dev a0 metric 1", "b0", "b0" },
+	{ "ip -6 route add default via fe80::9 dev b0 metric 2; ip -6 route add default via fe80::9 dev a0 metric 1", "c0", "" },
+	{ "ip route add default nexthop dev b0 nexthop via 192.0.2.2 nexthop dev c0", NULL, "b0 a0 c0" },
+	{ NEXTHOPS "ip route add default nhid 3", NULL, "a0 b0" },
+	{ PLAIN NEXTHOPS NEXTHOPS6 "ip route add default nhid 1; ip -6 route add default nhid 13", NULL, "a0 b0" },
+	/* Something else decides than a default route of the main table. */
+	{ "ip route add default dev a0; ip route add 0.0.0.0/1 dev b0; ip route add 128.0.0.0/1 dev b0", NULL, NULL },
+	{ "ip route add default dev a0; ip route add blackhole 198.51.100.0/24", NULL, NULL },
+	{ "ip -6 route add default via fe80::9 dev a0; ip -6 route add 2000::/3 via fe80::9 dev b0", NULL, NULL },
+	{ "ip route add default dev b0; ip route add default dev a0 table 7; ip rule add priority 7 table 7", NULL, NULL },
+	{ "ip route add default dev a0 proto 207", NULL, NULL },
+	{ "ip route add blackhole default", NULL, NULL },
+	{ "ip -6 route add unreachable default dev lo", NULL, "" },
+};
+
+static void way_out_is_told_or_said_to_be_unknown(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ELEMENTSOF(ways_out); i++) {
+		_cleanup_(netlink_closep) struct netlink *netlink = NULL;
+		uint32_t route[8];
+		char text[128] = "";
+		int n;
+
+		make_devices();
+		shell("%s", ways_out[i].made);
+		netlink = open_netlink();
+		n = route_way_out(netlink, ways_out[i].bound ? if_nametoindex(ways_out[i].bound) : 0, route, ELEMENTSOF(route));
+		for (int k = 0; k < n; k++) {
+			char name[IF_NAMESIZE];
+
+			assert_non_null(if_indextoname(route[k], name));
+			snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%s", k > 0 ? " " : "", name);
+		}
+		if (ways_out[i].found ? n < 0 || strcmp(text, ways_out[i].found) != 0 : n != -ENODATA)
+			fail_msg("%s: %d \"%s\"", ways_out[i].made, n, text);
+	}
+}
+
+static void host_that_heard_no_router_says_so(void **state)
+{
+	(void)state;
+	assert_false(route_advertised());
 }
 
 static void our_routes_are_marked_as_ours(void **state)
@@ -199,6 +266,8 @@ int main(void)
 		cmocka_unit_test(route_that_shares_addresses_is_named),
 		cmocka_unit_test(long_text_of_a_route_is_cut),
 		cmocka_unit_test(interfaces_with_a_default_route_are_found),
+		cmocka_unit_test(way_out_is_told_or_said_to_be_unknown),
+		on_fresh_host(host_that_heard_no_router_says_so),
 		cmocka_unit_test(no_more_are_found_than_there_is_room_for),
 		cmocka_unit_test(our_routes_are_marked_as_ours),
 	};

@@ -68,20 +68,12 @@ static void assert_attached(const char *expected)
 	assert_int_equal(count_entries(STATE "/uplinks"), n);
 }
 
-static int ensure(struct shunt_instance *instance, const struct shunt_network *network, uint32_t *mtu,
-		  struct shunt_error *error)
-{
-	struct uplink_set learnt;
-
-	return uplinks_ensure(instance, network, &learnt, mtu, error);
-}
-
 static void assert_ensured(struct shunt_instance *instance, const struct shunt_network *network, uint32_t expected)
 {
 	struct shunt_error error;
 	uint32_t mtu;
 
-	assert_done(ensure(instance, network, &mtu, &error), &error);
+	assert_done(uplinks_ensure(instance, network, true, &mtu, &error), &error);
 	assert_int_equal(mtu, expected);
 }
 
@@ -135,25 +127,60 @@ static void missing_uplink_is_named_with_its_network_and_none_is_attached(void *
 	struct shunt_error error;
 	uint32_t mtu = 77;
 
-	assert_refused(ensure(*state, &network, &mtu, &error), -ENODEV, &error, "network web: uplink none does not");
+	assert_refused(uplinks_ensure(*state, &network, true, &mtu, &error), -ENODEV, &error, "network web: uplink none does not");
 	assert_int_equal(mtu, 77);
 	assert_attached("");
 }
 
-static void learnt_routes_are_told_whatever_the_network_s_uplinks(void **state)
+/* Not the network's first: MTU, and what is attached behind it. */
+static void assert_followed(struct shunt_instance *instance, const struct shunt_network *network, uint32_t mtu,
+			    const char *expected)
 {
-	const struct shunt_network networks[] = { automatic(), listed("c0", NULL) };
+	struct shunt_error error;
+	uint32_t found;
 
-	shell("ip route add default dev b0; ip -6 route add default via fe80::9 dev a0 proto ra");
-	for (size_t i = 0; i < ELEMENTSOF(networks); i++) {
-		struct uplink_set learnt;
-		struct shunt_error error;
-		uint32_t mtu;
+	assert_done(uplinks_ensure(instance, network, false, &found, &error), &error);
+	assert_int_equal(found, mtu);
+	assert_attached(expected);
+}
 
-		assert_done(uplinks_ensure(*state, &networks[i], &learnt, &mtu, &error), &error);
-		assert_int_equal(learnt.n, 1);
-		assert_int_equal(learnt.ifindex[0], if_nametoindex("a0"));
-	}
+static void default_route_that_moved_is_followed_by_whoever_comes_next(void **state)
+{
+	const struct shunt_network network = automatic();
+
+	assert_followed(*state, &network, 1500, "");
+	shell("ip route add default dev a0");
+	assert_followed(*state, &network, 1500, "a0");
+	shell("ip route replace default dev b0");
+	assert_followed(*state, &network, 1400, "a0 b0");
+	/* Both are attached, but only one counts. */
+	shell("ip route replace default dev a0");
+	assert_followed(*state, &network, 1500, "a0 b0");
+	shell("ip -6 route add default via fe80::9 dev c0");
+	assert_followed(*state, &network, 1300, "a0 b0 c0");
+}
+
+static void uplink_of_a_lesser_default_route_counts_once_it_is_attached(void **state)
+{
+	const struct shunt_network network = automatic();
+
+	shell("ip route add default dev a0");
+	assert_followed(*state, &network, 1500, "a0");
+	/* It comes beside the one that is taken: gc looks for such. */
+	shell("ip route add default dev b0 metric 7");
+	assert_followed(*state, &network, 1500, "a0");
+	assert_int_equal(refresh(*state, &network, true), 1);
+	assert_followed(*state, &network, 1400, "a0 b0");
+}
+
+static void default_route_that_something_hides_is_found_all_the_same(void **state)
+{
+	const struct shunt_network network = automatic();
+
+	shell("ip route add default dev a0; ip route add 0.0.0.0/1 dev c0; ip route add 128.0.0.0/1 dev c0");
+	assert_followed(*state, &network, 1500, "a0");
+	shell("ip route replace default dev b0");
+	assert_followed(*state, &network, 1400, "a0 b0");
 }
 
 /* The kernel gives an index anew, and a device of that index has nothing of its predecessor's. */
@@ -282,7 +309,9 @@ int main(void)
 		on_fresh_uplinks(listed_uplinks_are_attached_and_no_others),
 		on_fresh_uplinks(internal_network_has_no_uplink),
 		on_fresh_uplinks(missing_uplink_is_named_with_its_network_and_none_is_attached),
-		on_fresh_uplinks(learnt_routes_are_told_whatever_the_network_s_uplinks),
+		on_fresh_uplinks(default_route_that_moved_is_followed_by_whoever_comes_next),
+		on_fresh_uplinks(uplink_of_a_lesser_default_route_counts_once_it_is_attached),
+		on_fresh_uplinks(default_route_that_something_hides_is_found_all_the_same),
 		on_fresh_uplinks(dead_pin_is_replaced),
 		on_fresh_uplinks(link_of_another_datapath_is_replaced),
 		on_fresh_uplinks(uplinks_follow_the_default_route),
