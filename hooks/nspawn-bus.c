@@ -57,7 +57,7 @@ static bool is_elsewhere(pid_t pid)
 
 static int leader_of_service(pid_t *ret)
 {
-	const char *text = getenv("MAINPID");
+	const char *text = secure_getenv("MAINPID");
 	_cleanup_fclose_ FILE *f = NULL;
 	char path[64];
 	uint64_t main_pid;

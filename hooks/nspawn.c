@@ -183,7 +183,7 @@ int nspawn_pre(const char *state, const struct nspawn_request *request, struct s
 	if (r >= 0)
 		r = request_check(&inner, NULL, error);
 	if (r >= 0)
-		r = rights_check(error);
+		r = rights_check(RIGHTS_ATTACH, error);
 	if (r >= 0)
 		r = shunt_open(state, true, &instance, error);
 	if (r < 0)
@@ -209,7 +209,7 @@ int nspawn_post(const char *state, const char *machine, struct shunt_info *ret, 
 	int r = machine_name_check(machine, error);
 
 	if (r >= 0)
-		r = rights_check(error);
+		r = rights_check(RIGHTS_ATTACH, error);
 	if (r < 0)
 		return r;
 	r = shunt_open(state, false, &instance, error);
@@ -239,7 +239,7 @@ int nspawn_stop(const char *state, const char *machine, struct shunt_error *erro
 		return 0;
 	}
 	if (r >= 0)
-		r = rights_check(error);
+		r = rights_check(RIGHTS_ATTACH, error);
 	if (r >= 0)
 		r = shunt_detach(instance, machine, error);
 	/* The namespace outlives the device, so that what cannot be taken back can be looked at. */

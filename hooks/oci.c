@@ -187,7 +187,7 @@ int oci_create(const char *state_dir, const struct oci_state *state, struct shun
 	r = check_alive(state, error);
 	if (r < 0)
 		return r;
-	r = rights_check(error);
+	r = rights_check(RIGHTS_ATTACH, error);
 	if (r < 0)
 		return r;
 	netns = netns_open_pid(state->pid, error);
@@ -211,7 +211,7 @@ int oci_poststop(const char *state_dir, const struct oci_state *state, struct sh
 		/* Nothing is loaded, so the container has nothing of ours. */
 		return 0;
 	if (r >= 0)
-		r = rights_check(error);
+		r = rights_check(RIGHTS_DETACH, error);
 	if (r >= 0)
 		r = shunt_detach(instance, state->id, error);
 	return r < 0 ? r : 0;

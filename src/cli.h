@@ -16,6 +16,7 @@ struct cli;
 struct verb {
 	const char *name;
 	int (*run)(struct cli *cli, int argc, char **argv);	/* argv[0] is the verb; returns the exit status */
+	uint64_t rights;					/* that it keeps, before it looks at any argument */
 	const char *usage;					/* what follows the verb */
 	const char *what;					/* one line */
 };

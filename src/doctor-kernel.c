@@ -18,7 +18,7 @@ static bool check_rights(struct doctor *doctor)
 {
 	struct shunt_error error;
 
-	if (rights_check(&error) < 0) {
+	if (rights_check(RIGHTS_ATTACH, &error) < 0) {
 		doctor_add(doctor, "rights", SEVERITY_FAIL, "run as root", "%s", error.text);
 		return false;
 	}

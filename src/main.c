@@ -5,28 +5,30 @@
 #include <fcntl.h>
 
 #include "cli.h"
+#include "environment.h"
 #include "journal.h"
+#include "rights.h"
 #include "util.h"
 
 #define REQUEST_USAGE \
 	"[--network N] [--address A]... [--interface NAME] [--mtu N] [--mode l3|l2] [--driver auto|netkit|veth]"
 
 const struct verb verbs[] = {
-	{ "attach", verb_attach, "ID (--netns PATH | --pid PID) " REQUEST_USAGE " [--json]",
+	{ "attach", verb_attach, RIGHTS_ATTACH_ANY, "ID (--netns PATH | --pid PID) " REQUEST_USAGE " [--json]",
 	  "Give a container's network namespace one interface" },
-	{ "detach", verb_detach, "ID", "Take all of a container's interfaces back" },
-	{ "list", verb_list, "[--json]", "Show what is attached" },
-	{ "show", verb_show, "ID [--json]", "Show one container's interfaces with their counters" },
-	{ "run", verb_run, "[--id ID] " REQUEST_USAGE " -- COMMAND...",
+	{ "detach", verb_detach, RIGHTS_DETACH, "ID", "Take all of a container's interfaces back" },
+	{ "list", verb_list, RIGHTS_NONE, "[--json]", "Show what is attached" },
+	{ "show", verb_show, RIGHTS_NONE, "ID [--json]", "Show one container's interfaces with their counters" },
+	{ "run", verb_run, RIGHTS_ALL, "[--id ID] " REQUEST_USAGE " -- COMMAND...",
 	  "Run a command in a network namespace of its own" },
-	{ "gc", verb_gc, "[--json]", "Remove what no living container owns" },
-	{ "doctor", verb_doctor, "[--json]", "Say what this host can do and what is wrong" },
-	{ "network", verb_network, "list | show NAME [--json]", "Show the networks and their free addresses" },
-	{ "oci-hook", verb_oci_hook, "createRuntime|prestart|poststop",
+	{ "gc", verb_gc, RIGHTS_DETACH, "[--json]", "Remove what no living container owns" },
+	{ "doctor", verb_doctor, RIGHTS_ATTACH, "[--json]", "Say what this host can do and what is wrong" },
+	{ "network", verb_network, RIGHTS_NONE, "list | show NAME [--json]", "Show the networks and their free addresses" },
+	{ "oci-hook", verb_oci_hook, RIGHTS_ATTACH_PROCESS, "createRuntime|prestart|poststop",
 	  "Act for an OCI runtime, which writes the container's state to standard input" },
-	{ "nspawn", verb_nspawn, "enable|disable|pre|post|stop MACHINE [--network N] [--address A]... [--mode interface|namespace] "
+	{ "nspawn", verb_nspawn, RIGHTS_ATTACH_PROCESS, "enable|disable|pre|post|stop MACHINE [--network N] [--address A]... [--mode interface|namespace] "
 	  "[--mtu N] [--driver auto|netkit|veth]", "Give a machine of systemd-nspawn its network" },
-	{ NULL, NULL, NULL, NULL },
+	{ NULL, NULL, 0, NULL, NULL },
 };
 
 static int help(void)
@@ -48,9 +50,13 @@ static const struct verb *find_verb(const char *name)
 
 static int run_verb(struct cli *cli, int argc, char **argv)
 {
+	struct shunt_error error;
+
 	cli->verb = find_verb(argv[0]);
 	if (!cli->verb)
 		return cli_usage(cli, "there is no verb \"%s\"", argv[0]);
+	if (cli->verb->rights != RIGHTS_ALL && rights_keep(cli->verb->rights, &error) < 0)
+		return journal_fail(&error, NULL, NULL);
 	optind = 0;	/* glibc: begin anew, with the verb as argv[0] */
 	return cli->verb->run(cli, argc, argv);
 }
@@ -89,6 +95,7 @@ int main(int argc, char **argv)
 	int status;
 
 	keep_descriptors();
+	environment_leave();
 	status = dispatch(argc, argv);
 
 	/* A full disk behind standard output is a failure like any other. */

@@ -21,6 +21,8 @@ int netlink_open(struct netlink **ret, struct shunt_error *error)
 	_cleanup_(netlink_closep) struct netlink *netlink = NULL;
 	const int on = 1;
 
+	/* libnl has read its own variables before main(); what NLDBG makes it say is no line of ours. */
+	nl_debug = 0;
 	netlink = malloc(sizeof(*netlink));
 	if (!netlink)
 		return shunt_fail(error, -ENOMEM, "rtnetlink: out of memory");

@@ -23,6 +23,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "environment.h"
 #include "util.h"
 
 struct report {
@@ -95,6 +96,7 @@ static _Noreturn void child(int channel, pid_t parent, char **command, const sig
 		_exit(EXIT_FAILURE);
 
 	sigprocmask(SIG_SETMASK, signals, NULL);
+	environment_enter();
 	execvp(command[0], command);
 	result = report(-errno, "");
 	(void)send(channel, &result, sizeof(result), MSG_NOSIGNAL);

@@ -59,7 +59,7 @@ static int attach(struct cli *cli, struct shunt_request *request, const struct t
 	r = request_check(request, NULL, error);
 	if (r < 0)
 		return r;
-	r = rights_check(error);
+	r = rights_check(RIGHTS_ATTACH, error);
 	if (r < 0)
 		return r;
 	netns = target->netns ? netns_open_path(target->netns, error) : netns_open_pid(target->pid, error);
@@ -116,7 +116,7 @@ static int detach(struct cli *cli, const char *id, struct shunt_error *error)
 		return 0;
 	/* Without them it would stop half-way, and leave a container that hears nothing. */
 	if (r >= 0)
-		r = rights_check(error);
+		r = rights_check(RIGHTS_DETACH, error);
 	return r < 0 ? r : shunt_detach(instance, id, error);
 }
 

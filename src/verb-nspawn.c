@@ -6,6 +6,7 @@
 #include "cli.h"
 #include "journal.h"
 #include "nspawn-unit.h"
+#include "rights.h"
 #include "show.h"
 #include "util.h"
 
@@ -148,8 +149,13 @@ static int stop(struct cli *cli, const struct nspawn_request *request, struct sh
 static const struct {
 	const char *name;
 	int (*run)(struct cli *cli, const struct nspawn_request *request, struct shunt_error *error);
+	uint64_t rights;
 } actions[] = {
-	{ "enable", enable }, { "disable", disable }, { "pre", pre }, { "post", post }, { "stop", stop },
+	{ "enable", enable, RIGHTS_NONE },
+	{ "disable", disable, RIGHTS_NONE },
+	{ "pre", pre, RIGHTS_ATTACH },
+	{ "post", post, RIGHTS_ATTACH_PROCESS },
+	{ "stop", stop, RIGHTS_ATTACH },
 };
 
 int verb_nspawn(struct cli *cli, int argc, char **argv)
@@ -163,7 +169,9 @@ int verb_nspawn(struct cli *cli, int argc, char **argv)
 	for (size_t i = 0; i < ELEMENTSOF(actions); i++) {
 		if (strcmp(actions[i].name, argv[optind]) != 0)
 			continue;
-		r = actions[i].run(cli, &request, &error);
+		r = rights_keep(actions[i].rights, &error);
+		if (r >= 0)
+			r = actions[i].run(cli, &request, &error);
 		return r < 0 ? journal_fail(&error, request.request.id, request.request.network) : EXIT_SUCCESS;
 	}
 	return cli_usage(cli, "\"%s\" is none of enable, disable, pre, post and stop", argv[optind]);

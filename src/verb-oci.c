@@ -5,6 +5,7 @@
 #include "cli.h"
 #include "journal.h"
 #include "oci.h"
+#include "rights.h"
 #include "util.h"
 
 /* Failed, @ret has the ID all the same if there was one, so that the line about it can be found by it. */
@@ -51,6 +52,8 @@ int verb_oci_hook(struct cli *cli, int argc, char **argv)
 	if (oci_stage_parse(argv[optind], &stage, &error) < 0)
 		return cli_usage(cli, "%s", error.text);
 
+	if (stage == OCI_POSTSTOP && rights_keep(RIGHTS_DETACH, &error) < 0)
+		return journal_fail(&error, NULL, NULL);
 	r = read_state(stage, &state, &error);
 	if (r < 0)
 		return journal_fail(&error, state.id[0] ? state.id : NULL, NULL);

@@ -89,20 +89,35 @@ static void disconnect(const struct cli *cli, const struct shunt_request *reques
 }
 
 /* The instance is open only while it is needed: it holds a lock that gc would wait for. */
+static int attach(const struct cli *cli, const struct shunt_request *request, struct shunt_info *ret, struct shunt_error *error)
+{
+	_cleanup_(shunt_closep) struct shunt_instance *instance = NULL;
+	int r = shunt_open(cli->state, true, &instance, error);
+
+	return r < 0 ? r : shunt_attach(instance, request, ret, error);
+}
+
+/*
+ * The command's process exists already, and keeps what its caller has: rights for our work, and no more, are ours. Its
+ * namespace is opened before, which would take CAP_SYS_PTRACE behind. CAP_KILL: it may become another user's.
+ */
 static int connect_sandbox(const struct cli *cli, const struct sandbox *sandbox, struct shunt_request *request,
 			   struct shunt_info *ret, struct shunt_error *error)
 {
-	_cleanup_(shunt_closep) struct shunt_instance *instance = NULL;
 	_cleanup_close_ int netns = netns_open_pid(sandbox->pid, error);
 	int r;
 
 	if (netns < 0)
 		return netns;
-	r = shunt_open(cli->state, true, &instance, error);
-	if (r < 0)
-		return r;
 	request->netns_fd = netns;
-	return shunt_attach(instance, request, ret, error);
+	r = rights_keep(RIGHTS_ATTACH | RIGHT(CAP_KILL), error);
+	if (r >= 0)
+		r = request_check(request, NULL, error);
+	if (r >= 0)
+		r = check_free(cli, request->id, error);
+	if (r >= 0)
+		r = attach(cli, request, ret, error);
+	return r;
 }
 
 static int run(const struct cli *cli, struct shunt_request *request, char **command, int *ret_status,
@@ -112,7 +127,7 @@ static int run(const struct cli *cli, struct shunt_request *request, char **comm
 	struct shunt_info info;
 	int r, status;
 
-	r = check_free(cli, request->id, error);
+	r = rights_check(RIGHTS_ATTACH, error);
 	if (r < 0)
 		return r;
 	r = sandbox_start(command, &sandbox, error);
@@ -123,7 +138,9 @@ static int run(const struct cli *cli, struct shunt_request *request, char **comm
 		return r;
 
 	/* Attached: from here on every way leads to disconnect(). */
-	r = sandbox_release(&sandbox, command[0], error);
+	r = rights_keep(RIGHTS_DETACH | RIGHT(CAP_KILL), error);
+	if (r >= 0)
+		r = sandbox_release(&sandbox, command[0], error);
 	if (r < 0)
 		status = r == -ENOENT ? 127 : 126;
 	else
@@ -146,11 +163,7 @@ int verb_run(struct cli *cli, int argc, char **argv)
 	if (r != CLI_CONTINUE)
 		return r;
 
-	r = request_check(&request, NULL, &error);
-	if (r >= 0)
-		r = rights_check(&error);
-	if (r >= 0)
-		r = run(cli, &request, argv + optind, &status, &error);
+	r = run(cli, &request, argv + optind, &status, &error);
 	if (r < 0)
 		journal_fail(&error, request.id, request.network ?: SHUNT_DEFAULT_NETWORK);
 	return status;

@@ -124,7 +124,7 @@ int main(void)
 		cmocka_unit_test(unreleased_child_is_gone_with_done),
 	};
 
-	if (rights_check(NULL) < 0)
+	if (rights_check(RIGHTS_ATTACH, NULL) < 0)
 		return 77;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
