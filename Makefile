@@ -2,6 +2,7 @@
 #
 #   make             build/shunt
 #   make check       every test; needs root
+#   make fuzz        each fuzz target for ten minutes, or FUZZ_SECONDS
 #   make demo        two containers talk, and disappear without a trace; needs root
 #   make install     with DESTDIR, PREFIX and the directories below
 
@@ -37,8 +38,12 @@ ENGINE := $(filter-out $(B)/src/main.o,$(OBJECTS))
 UNIT := $(patsubst %.c,$(B)/%,$(wildcard test/unit/*.c))
 PACKET := $(patsubst %.c,$(B)/%,$(wildcard test/bpf/*.c))
 FUZZ := $(patsubst %.c,$(B)/%,$(wildcard test/fuzz/*.c))
+FUZZ_ENGINE := $(patsubst %.c,$(B)/fuzz/%.o,$(filter-out src/main.c,$(SOURCES)))
+FUZZ_CFLAGS = $(filter-out -Werror,$(CFLAGS)) -Wno-unknown-warning-option -g -O1 -fno-sanitize-recover=undefined \
+	-fsanitize=address,undefined
+FUZZ_SECONDS ?= 600
 
-.PHONY: all check demo install uninstall clean
+.PHONY: all check fuzz demo install uninstall clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -76,13 +81,25 @@ $(B)/test/bpf/%: test/bpf/%.c $(wildcard test/bpf/*.h)
 	$(call say,TEST)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -o $@ $< $(LDLIBS) -lcmocka
 
-# The engine's own sources, instrumented: what a target does not reach is dropped by the linker.
-$(B)/test/fuzz/%: test/fuzz/%.c $(B)/shunt.skel.h $(SOURCES)
+# The engine, instrumented.
+$(B)/fuzz/%.o: %.c $(B)/shunt.skel.h
 	@mkdir -p $(@D)
 	$(call say,FUZZ)
-	$(Q)$(CLANG) $(CPPFLAGS) $(filter-out -Werror,$(CFLAGS)) -Wno-unknown-warning-option -g -O1 \
-		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -o $@ $< \
-		$(filter-out src/main.c,$(SOURCES)) $(LDLIBS)
+	$(Q)$(CLANG) $(CPPFLAGS) $(FUZZ_CFLAGS),fuzzer-no-link -MMD -MP -c -o $@ $<
+
+$(B)/test/fuzz/%: test/fuzz/%.c $(FUZZ_ENGINE)
+	@mkdir -p $(@D)
+	$(call say,LINK)
+	$(Q)$(CLANG) $(CPPFLAGS) $(FUZZ_CFLAGS),fuzzer -MMD -MP -o $@ $< $(FUZZ_ENGINE) $(LDLIBS)
+
+# For each target FUZZ_SECONDS, from its corpus and dictionary. What is new is kept in build/corpus, a finding beside it.
+fuzz: $(FUZZ)
+	for target in $(notdir $(FUZZ)); do \
+		mkdir -p $(B)/corpus/$$target && \
+		$(B)/test/fuzz/$$target -max_total_time=$(FUZZ_SECONDS) -timeout=10 -print_final_stats=1 \
+			-dict=test/fuzz/$$target.dict -artifact_prefix=$(B)/corpus/$$target- \
+			$(B)/corpus/$$target test/fuzz/$$target.corpus || exit 1; \
+	done
 
 check: all $(UNIT) $(PACKET) $(FUZZ)
 	test/check
@@ -113,4 +130,4 @@ uninstall:
 clean:
 	rm -rf $(B)
 
--include $(OBJECTS:.o=.d) $(addsuffix .d,$(UNIT) $(PACKET))
+-include $(OBJECTS:.o=.d) $(addsuffix .d,$(UNIT) $(PACKET) $(FUZZ)) $(FUZZ_ENGINE:.o=.d)

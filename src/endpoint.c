@@ -152,7 +152,7 @@ static int take_directory(struct attachment *a, struct shunt_error *error)
 	int r = registry_list(&a->instance->datapath, NULL, &list, &n);
 
 	if (r < 0)
-		return shunt_fail(error, r, "cannot read the registry: %s", strerror(-r));
+		return registry_fail(r, error);
 	for (size_t i = 0; i < n; i++)
 		if (strncmp(list[i].endpoint.host, a->endpoint.host, sizeof(a->endpoint.host)) == 0)
 			return shunt_fail(error, -EEXIST, "its host end would be %s, which is that of %.128s (its %s): their hashes are "
@@ -171,7 +171,7 @@ static int begin(struct attachment *a, bool existed, struct shunt_error *error)
 	else if (r == -ENOENT)
 		r = existed ? take_directory(a, error) : 0;
 	else
-		shunt_fail(error, r, "cannot read the registry: %s", strerror(-r));
+		registry_fail(r, error);
 	if (r < 0)
 		return r;
 	r = registry_put(&a->instance->datapath, &a->key, &a->endpoint);

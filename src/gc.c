@@ -22,6 +22,7 @@ static int sweep_directories(struct shunt_instance *instance, struct shunt_error
 	_cleanup_free_ struct registry_entry *entries = NULL;
 	_cleanup_closedir_ DIR *directory = NULL;
 	size_t n;
+	int r;
 
 	if (fd < 0)
 		return shunt_fail(error, -errno, "%s/endpoints: %m", instance->state);
@@ -30,8 +31,9 @@ static int sweep_directories(struct shunt_instance *instance, struct shunt_error
 		close(fd);
 		return shunt_fail(error, -ENOMEM, "%s/endpoints: out of memory", instance->state);
 	}
-	if (registry_list(&instance->datapath, NULL, &entries, &n) < 0)
-		return shunt_fail(error, -ENOMEM, "cannot read the registry");
+	r = registry_list(&instance->datapath, NULL, &entries, &n);
+	if (r < 0)
+		return registry_fail(r, error);
 	for (struct dirent *entry; (entry = readdir(directory));) {
 		_cleanup_close_ int lock = -EBADF;
 
@@ -79,9 +81,10 @@ static int refresh_uplinks(struct shunt_instance *instance, struct shunt_error *
 	_cleanup_close_ int lock = -EBADF;
 	size_t n, n_networks;
 	bool complete;
+	int r = networks ? registry_list(&instance->datapath, NULL, &entries, &n) : -ENOMEM;
 
-	if (!networks || registry_list(&instance->datapath, NULL, &entries, &n) < 0)
-		return shunt_fail(error, -ENOMEM, "cannot read the registry");
+	if (r < 0)
+		return registry_fail(r, error);
 	if (n == 0)
 		return 0;
 	n_networks = networks_in_use(entries, n, networks, MAX_NETWORKS, &complete);

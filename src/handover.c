@@ -23,7 +23,7 @@ static int resume(struct attachment *a, const char *id, struct shunt_error *erro
 
 	if (r < 0)
 		return r == -ENOENT ? shunt_fail(error, r, "%s: nothing was prepared for its %s", id, a->interface)
-				    : shunt_fail(error, r, "cannot read the registry: %s", strerror(-r));
+				    : registry_fail(r, error);
 	if (a->endpoint.state != SHUNT_PREPARED && a->endpoint.state != SHUNT_READY)
 		return shunt_fail(error, -ESTALE, "%s: whoever prepared its %s was killed; detach it and begin anew", id,
 				  a->interface);

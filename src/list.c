@@ -64,7 +64,7 @@ int shunt_list(struct shunt_instance *instance, struct shunt_info **ret, size_t 
 	int r = registry_list(&instance->datapath, NULL, &entries, &n);
 
 	if (r < 0)
-		return shunt_fail(error, r, "cannot read the registry: %s", strerror(-r));
+		return registry_fail(r, error);
 	list = calloc(n + 1, sizeof(*list));
 	if (!list)
 		return shunt_fail(error, -ENOMEM, "out of memory");

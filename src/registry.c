@@ -5,6 +5,8 @@
 #include <bpf/libbpf.h>
 #include <linux/bpf.h>
 
+#include "names.h"
+
 void registry_key(const char *id, const char *interface, struct shunt_endpoint_key *ret)
 {
 	memset(ret, 0, sizeof(*ret));
@@ -12,9 +14,46 @@ void registry_key(const char *id, const char *interface, struct shunt_endpoint_k
 	memcpy(ret->interface, interface, strnlen(interface, sizeof(ret->interface) - 1));
 }
 
+/* Whether a field holds a text that ends in it. */
+static bool is_text(const char *field, size_t size)
+{
+	return memchr(field, '\0', size);
+}
+
+bool registry_is_sound(const struct shunt_endpoint_key *key, const struct shunt_endpoint *endpoint)
+{
+	char id[SHUNT_ID_MAX + 1] = "", host[SHUNT_IFNAME_MAX];
+
+	memcpy(id, key->id, SHUNT_ID_MAX);
+	if (id_check(id, NULL) < 0 || !is_text(key->interface, sizeof(key->interface)) ||
+	    interface_name_check(key->interface, NULL) < 0)
+		return false;
+	host_name(id, key->interface, host);
+	return memcmp(host, endpoint->host, sizeof(host)) == 0 && is_text(endpoint->network, sizeof(endpoint->network)) &&
+	       network_name_check(endpoint->network, NULL) >= 0;
+}
+
+int registry_fail(int r, struct shunt_error *error)
+{
+	return shunt_fail(error, r, "cannot read the registry: %s", r == -EUCLEAN ?
+			  "it holds a record that shunt did not write; stop the containers, then 'rm -r' the state directory" :
+			  strerror(-r));
+}
+
 int registry_get(const struct datapath *datapath, const struct shunt_endpoint_key *key, struct shunt_endpoint *ret)
 {
-	return bpf_map_lookup_elem(datapath->fd[MAP_REGISTRY], key, ret) < 0 ? -errno : 0;
+	struct shunt_endpoint endpoint;
+
+	/* What is copied while it is replaced may become half another's under the copier's hands: looked at again it is not. */
+	for (int tries = 0; tries < 3; tries++) {
+		if (bpf_map_lookup_elem(datapath->fd[MAP_REGISTRY], key, &endpoint) < 0)
+			return -errno;
+		if (!registry_is_sound(key, &endpoint))
+			continue;
+		*ret = endpoint;
+		return 0;
+	}
+	return -EUCLEAN;
 }
 
 int registry_put(const struct datapath *datapath, const struct shunt_endpoint_key *key,
@@ -54,6 +93,8 @@ static int append(struct registry_entry **list, size_t *n, const char *id, const
 		return -ENOMEM;
 	*list = larger;
 	for (uint32_t i = 0; i < count; i++) {
+		if (!registry_is_sound(&keys[i], &values[i]))
+			return -EUCLEAN;
 		if (id && strncmp(keys[i].id, id, sizeof(keys[i].id)) != 0)
 			continue;
 		larger[*n].key = keys[i];
@@ -69,7 +110,7 @@ int registry_list(const struct datapath *datapath, const char *id, struct regist
 	_cleanup_free_ struct shunt_endpoint *values = calloc(BATCH, sizeof(*values));
 	_cleanup_free_ struct registry_entry *list = NULL;
 	uint32_t token = 0;
-	bool first = true;
+	bool first = true, last;
 	size_t n = 0;
 	int r;
 
@@ -84,10 +125,12 @@ int registry_list(const struct datapath *datapath, const char *id, struct regist
 			r = -errno;
 		if (r < 0 && r != -ENOENT)
 			return r;
-		if (append(&list, &n, id, keys, values, count) < 0)
-			return -ENOMEM;
+		last = r == -ENOENT;
+		r = append(&list, &n, id, keys, values, count);
+		if (r < 0)
+			return r;
 		first = false;
-	} while (r != -ENOENT);	/* which says that this was the last batch */
+	} while (!last);
 
 	*ret = TAKE_PTR(list);
 	*ret_n = n;

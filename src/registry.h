@@ -11,6 +11,16 @@
 /* Fills a key; id and interface were checked. */
 void registry_key(const char *id, const char *interface, struct shunt_endpoint_key *ret);
 
+/*
+ * Whether this is what we would write under this key. Names lead to files and devices and are shown: what is none is
+ * nobody's record. Words for numbers are not asked for: a later version may have more.
+ */
+bool registry_is_sound(const struct shunt_endpoint_key *key, const struct shunt_endpoint *endpoint);
+
+/* Says why the registry cannot be read, and returns @r. */
+int registry_fail(int r, struct shunt_error *error);
+
+/* -ENOENT for none; -EUCLEAN for one that is not sound, here and in registry_list() */
 int registry_get(const struct datapath *datapath, const struct shunt_endpoint_key *key, struct shunt_endpoint *ret);
 int registry_put(const struct datapath *datapath, const struct shunt_endpoint_key *key,
 		 const struct shunt_endpoint *endpoint);

@@ -162,7 +162,7 @@ static int collect(struct shunt_instance *instance, const struct registry_entry 
 	if (r == -ENOENT)	/* detached meanwhile; the directory may be of our own making */
 		return instance_remove_endpoint(instance, seen->endpoint.host, error);
 	if (r < 0)
-		return shunt_fail(error, r, "cannot read the registry: %s", strerror(-r));
+		return registry_fail(r, error);
 	if (!endpoint_is_dead(instance, &entry, reason, sizeof(reason)))
 		return 0;
 	r = endpoint_teardown(instance, &entry.key, &entry.endpoint, false, error);
@@ -178,7 +178,7 @@ int endpoint_collect(struct shunt_instance *instance, unsigned *count, struct sh
 
 	*count = 0;
 	if (r < 0)
-		return shunt_fail(error, r, "cannot read the registry: %s", strerror(-r));
+		return registry_fail(r, error);
 	for (size_t i = 0; i < n; i++) {
 		char reason[128];
 
@@ -207,7 +207,7 @@ static int detach_one(struct shunt_instance *instance, const struct registry_ent
 	if (r == -ENOENT)
 		return instance_remove_endpoint(instance, seen->endpoint.host, error);
 	if (r < 0)
-		return shunt_fail(error, r, "cannot read the registry: %s", strerror(-r));
+		return registry_fail(r, error);
 	return endpoint_teardown(instance, &seen->key, &endpoint, false, error);
 }
 
@@ -222,7 +222,7 @@ int shunt_detach(struct shunt_instance *instance, const char *id, struct shunt_e
 		return r;
 	r = registry_list(&instance->datapath, id, &list, &n);
 	if (r < 0)
-		return shunt_fail(error, r, "cannot read the registry: %s", strerror(-r));
+		return registry_fail(r, error);
 	for (size_t i = 0; i < n; i++) {
 		r = detach_one(instance, &list[i], result < 0 ? NULL : error);
 		if (r < 0 && result == 0)

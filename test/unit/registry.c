@@ -5,6 +5,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "names.h"
 #include "registry.h"
 
 #define A16 "aaaaaaaaaaaaaaaa"
@@ -15,10 +16,11 @@ static const char *const addresses[] = { "10.207.0.9", "fd00::9" };
 /* A record that can be told from others by its index. */
 static void put(struct datapath *datapath, const char *id, const char *interface, uint32_t ifindex)
 {
-	struct shunt_endpoint endpoint = { .state = SHUNT_READY, .ifindex = ifindex };
+	struct shunt_endpoint endpoint = { .state = SHUNT_READY, .ifindex = ifindex, .network = "default" };
 	struct shunt_endpoint_key key;
 
 	registry_key(id, interface, &key);
+	host_name(id, interface, endpoint.host);
 	assert_int_equal(registry_put(datapath, &key, &endpoint), 0);
 }
 
@@ -121,6 +123,58 @@ static void registry_holds_what_is_promised_and_says_that_it_is_full(void **stat
 	assert_int_equal(registry_put(datapath, &key, &endpoint), -E2BIG);
 	assert_int_equal(registry_list(datapath, NULL, &list, &n), 0);
 	assert_int_equal(n, SHUNT_MAX_ENDPOINTS);
+}
+
+/* Whoever is root can write it, and nothing but that. */
+static void what_shunt_did_not_write_is_refused_and_left_alone(void **state)
+{
+	struct shunt_instance *instance = *state;
+	static const struct {
+		const char *id;
+		const char *interface;
+		const char *network;
+		const char *host;	/* NULL: as it should be */
+	} unsound[] = {
+		{ "../..", "eth0", "web", NULL },
+		{ "", "eth0", "web", NULL },
+		{ "a\nb", "eth0", "web", NULL },
+		{ "web", "", "web", NULL },
+		{ "web", "eth/0", "web", NULL },
+		{ "web", "0123456789abcdef", "web", NULL },
+		{ "web", "eth0", "", NULL },
+		{ "web", "eth0", "../web", NULL },
+		{ "web", "eth0", "0123456789abcdef", NULL },
+		{ "web", "eth0", "web", "nk0123456789abc" },
+		{ "web", "eth0", "web", "../../../../tmp/" },
+		{ "web", "eth0", "web", "" },
+	};
+	struct shunt_error error;
+
+	for (size_t i = 0; i < ELEMENTSOF(unsound); i++) {
+		struct shunt_endpoint endpoint = { .state = SHUNT_PENDING };
+		struct registry_entry *list;
+		struct shunt_gc_result result;
+		struct shunt_endpoint_key key = {};
+		struct shunt_info *infos;
+		size_t n;
+
+		/* Fields that are full have no NUL. */
+		memcpy(key.id, unsound[i].id, strlen(unsound[i].id));
+		memcpy(key.interface, unsound[i].interface, strlen(unsound[i].interface));
+		memcpy(endpoint.network, unsound[i].network, strlen(unsound[i].network));
+		host_name(unsound[i].id, unsound[i].interface, endpoint.host);
+		if (unsound[i].host)
+			memcpy(endpoint.host, unsound[i].host, strlen(unsound[i].host) + (strlen(unsound[i].host) < 16));
+		put(&instance->datapath, "sound", "eth0", 1);
+		assert_int_equal(registry_put(&instance->datapath, &key, &endpoint), 0);
+
+		assert_int_equal(registry_get(&instance->datapath, &key, &endpoint), -EUCLEAN);
+		assert_int_equal(registry_list(&instance->datapath, NULL, &list, &n), -EUCLEAN);
+		assert_refused(shunt_list(instance, &infos, &n, &error), -EUCLEAN, &error, "rm -r");
+		assert_refused(shunt_detach(instance, "web", &error), -EUCLEAN, &error, "rm -r");
+		assert_refused(shunt_gc(STATE, &result, &error), -EUCLEAN, &error, "rm -r");
+		assert_int_equal(registry_delete(&instance->datapath, &key), 0);
+	}
 }
 
 static void address_is_its_first_claimant_s(void **state)
@@ -245,6 +299,7 @@ int main(void)
 		on_fresh_instance(list_is_whole_over_many_batches),
 		on_fresh_instance(list_of_an_id_has_its_interfaces_and_no_other_s),
 		on_fresh_instance(registry_holds_what_is_promised_and_says_that_it_is_full),
+		on_fresh_instance(what_shunt_did_not_write_is_refused_and_left_alone),
 		on_fresh_instance(address_is_its_first_claimant_s),
 		on_fresh_instance(address_is_released_by_its_owner_alone),
 		on_fresh_instance(claimed_address_leads_nowhere_until_it_is_published),
