@@ -159,17 +159,35 @@ static int pre_namespace(struct shunt_instance *instance, struct shunt_request *
 }
 
 /* Gone already is a result, not an error. */
+static void release_namespace(const char *machine)
+{
+	_cleanup_free_ char *path = run_path(machine, "netns");
+
+	if (!path)
+		return;
+	while (umount2(path, MNT_DETACH) == 0)
+		;
+	(void)unlink(path);
+}
+
 static void remove_files(const char *machine)
 {
-	_cleanup_free_ char *network = run_path(machine, "network"), *netns = run_path(machine, "netns");
+	_cleanup_free_ char *network = run_path(machine, "network");
 
 	if (network)
 		(void)unlink(network);
-	if (!netns)
-		return;
-	while (umount2(netns, MNT_DETACH) == 0)
-		;
-	(void)unlink(netns);
+	release_namespace(machine);
+}
+
+/* A machine that runs would lose its interface to the next one. Of a unit that starts anew no process is left. */
+static int check_not_running(const char *machine, struct shunt_error *error)
+{
+	_cleanup_close_ int netns = -EBADF;
+	pid_t leader;
+
+	if (machine_leader(machine, &leader, NULL) >= 0)
+		netns = netns_open_pid(leader, NULL);
+	return netns < 0 ? 0 : shunt_fail(error, -EBUSY, "machine %s is running; stop it first: machinectl poweroff %s", machine, machine);
 }
 
 int nspawn_pre(const char *state, const struct nspawn_request *request, struct shunt_info *ret, struct shunt_error *error)
@@ -184,6 +202,8 @@ int nspawn_pre(const char *state, const struct nspawn_request *request, struct s
 		r = request_check(&inner, NULL, error);
 	if (r >= 0)
 		r = rights_check(RIGHTS_ATTACH, error);
+	if (r >= 0)
+		r = check_not_running(inner.id, error);
 	if (r >= 0)
 		r = shunt_open(state, true, &instance, error);
 	if (r < 0)
@@ -223,7 +243,11 @@ int nspawn_post(const char *state, const char *machine, struct shunt_info *ret, 
 	netns = netns_open_pid(leader, error);
 	if (netns < 0)
 		return netns;
-	return shunt_complete(instance, machine, NSPAWN_INTERFACE, netns, ret, error);
+	r = shunt_complete(instance, machine, NSPAWN_INTERFACE, netns, ret, error);
+	/* From here on the machine's processes hold it, so that it dies with them even where nobody calls stop. */
+	if (r >= 0)
+		release_namespace(machine);
+	return r;
 }
 
 int nspawn_stop(const char *state, const char *machine, struct shunt_error *error)

@@ -4,10 +4,10 @@
  *
  * In mode interface, pre leaves a pair whose one end nspawn moves into the machine as host0, and post addresses it there.
  * With private users (-U) nothing else is possible: nspawn does not enter a namespace that the machine does not own. In
- * mode namespace, pre makes the whole namespace, and nspawn enters it. See shunt-nspawn(8).
+ * mode namespace, pre makes the whole namespace, nspawn enters it, and post lets go of it. See shunt-nspawn(8).
  *
  * The endpoint's ID is the machine's name. /run/shunt/nspawn holds MACHINE.network, for the machine's own networkd, and
- * MACHINE.netns in mode namespace; both go with stop.
+ * MACHINE.netns in mode namespace until post; what is left goes with stop.
  */
 #ifndef SHUNT_NSPAWN_H
 #define SHUNT_NSPAWN_H
@@ -35,7 +35,7 @@ int nspawn_mode_parse(const char *text, enum nspawn_mode *ret, struct shunt_erro
 /* Before nspawn starts. What a machine of the same name has left is replaced. All or nothing. */
 int nspawn_pre(const char *state, const struct nspawn_request *request, struct shunt_info *ret, struct shunt_error *error);
 
-/* As soon as the machine has its namespace. Not for mode namespace. */
+/* As soon as the machine has its namespace. */
 int nspawn_post(const char *state, const char *machine, struct shunt_info *ret, struct shunt_error *error);
 
 /* Whatever happened before; success where nothing is left. */

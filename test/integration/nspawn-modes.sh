@@ -19,6 +19,15 @@ check "it is reached" ping4 "$(address4 a)"
 check "by its name too" ping -c 1 -W 5 a
 kill -KILL "$(systemctl show -P MainPID "$(service a)")"
 ended a
+check "it starts again" machinectl start a
+check "it is let go" test ! -e /run/shunt/nspawn/a.netns
+systemctl kill --signal KILL "$(service a)"
+within 120 inactive a
+eventually no_links
+check "killed with its service, it leaves what gc finds" shunt gc
+nothing_left
+check "stop takes the rest" shunt nspawn stop a
+ended a
 check "disable" shunt nspawn disable a
 
 # Where nothing can be written.
@@ -37,6 +46,18 @@ systemctl stop by-hand
 check "stop" shunt nspawn stop a
 nothing_left
 
+# The same in a prepared namespace, with nothing to do while it runs.
+rm -f $machines/b/first
+argument=$(shunt nspawn pre b --mode namespace --driver "$driver")
+systemd-run --quiet --unit by-hand systemd-nspawn --quiet --keep-unit --register=no -b -D $machines/b -M b \
+        --private-network --network-namespace-path="$argument"
+eventually test -s $machines/b/first
+check "its first process had the address" grep -F "inet $(address4 b)/32" $machines/b/first
+check "it is reached" ping6 "$(address6 b)"
+systemctl stop by-hand
+check "stop" shunt nspawn stop b
+nothing_left
+
 check "as one service" systemd-run --quiet --unit one-off -p Type=notify -p Delegate=yes -p KillMode=mixed \
         -p ExecStartPre="$(command -v shunt) nspawn pre b --driver $driver" \
         -p ExecStartPost="$(command -v shunt) nspawn post b" -p ExecStopPost="$(command -v shunt) nspawn stop b" \
@@ -45,6 +66,17 @@ check "as one service" systemd-run --quiet --unit one-off -p Type=notify -p Dele
 check "it is reached" ping4 "$(address4 b)"
 systemctl stop one-off
 nothing_left
+
+# Names where the host has no resolved: the host's own file.
+systemctl stop systemd-resolved
+rm -rf /run/systemd/resolve
+cp --remove-destination /dev/null /etc/resolv.conf
+echo 'nameserver 10.99.0.2' >/etc/resolv.conf
+check "enable without resolved" shunt nspawn enable a --driver "$driver"
+check "it starts" machinectl start a
+check_equal "it has the host's name server" 'nameserver 10.99.0.2' "$(inside a /bin/cat /etc/resolv.conf)"
+systemctl stop "$(service a)"
+ended a
 
 # udev that does not answer, and none at all: the machine does not start, and nothing is left.
 check "enable" shunt nspawn enable a --driver "$driver"
