@@ -47,7 +47,6 @@ int attachment_create_pair(struct attachment *a, struct shunt_error *error)
 {
 	char parked[SHUNT_IFNAME_MAX];
 	struct shunt_error words;
-	struct link_state link;
 	int r = -EOPNOTSUPP;
 
 	if (a->request->driver != SHUNT_DRIVER_VETH)
@@ -64,20 +63,16 @@ int attachment_create_pair(struct attachment *a, struct shunt_error *error)
 
 	if (a->endpoint.driver == SHUNT_DRIVER_VETH || a->endpoint.mode == SHUNT_MODE_L2)
 		a->endpoint.flags |= SHUNT_F_ETHERNET;
-	r = link_get(a->instance->host, a->endpoint.host, 0, &link, &words);
+	r = netlink_ifindex(a->instance->host, a->endpoint.host, &a->endpoint.ifindex);
 	if (r < 0)
-		return shunt_fail(error, r, "%s: just made, and gone: %s", a->endpoint.host, words.text);
-	a->endpoint.ifindex = link.ifindex;
+		return shunt_fail(error, r, "%s: just made, and gone: %s", a->endpoint.host, strerror(-r));
 	r = registry_put(&a->instance->datapath, &a->key, &a->endpoint);
 	if (r < 0)
 		return shunt_fail(error, r, "cannot write the registry: %s", strerror(-r));
 	shunt_parked_name(a->request->id, a->interface, parked);
-	r = a->handover ? link_get(a->instance->host, parked, 0, &link, &words)
-			: link_get(a->container, a->interface, 0, &link, &words);
-	if (r < 0)
-		return shunt_fail(error, r, "%s, the container's end: just made, and gone: %s", a->interface, words.text);
-	a->peer = link.ifindex;
-	return 0;
+	r = a->handover ? netlink_ifindex(a->instance->host, parked, &a->peer)
+			: netlink_ifindex(a->container, a->interface, &a->peer);
+	return r < 0 ? shunt_fail(error, r, "%s, the container's end: just made, and gone: %s", a->interface, strerror(-r)) : 0;
 }
 
 static void fill_family(struct shunt_interface *interface, const struct shunt_prefix *subnet)

@@ -2,6 +2,8 @@
 #include "netlink.h"
 
 #include <linux/netlink.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -57,6 +59,18 @@ struct netlink *netlink_close(struct netlink *netlink)
 		close(netlink->fd);
 	free(netlink);
 	return NULL;
+}
+
+int netlink_ifindex(const struct netlink *netlink, const char *name, uint32_t *ret)
+{
+	struct ifreq request = {};
+
+	/* Any socket answers; that of if_nametoindex() would be of the namespace that we are in. */
+	copy_name(request.ifr_name, sizeof(request.ifr_name), name);
+	if (ioctl(netlink->fd, SIOCGIFINDEX, &request) < 0)
+		return -errno;
+	*ret = (uint32_t)request.ifr_ifindex;
+	return 0;
 }
 
 /* Says a failure in its errno's words and the kernel's sentence, if there is one among the attributes behind @size. */

@@ -25,6 +25,9 @@ int netlink_open(struct netlink **ret, struct shunt_error *error);
 int netlink_open_at(int netns_fd, struct netlink **ret, struct shunt_error *error);
 struct netlink *netlink_close(struct netlink *netlink);
 
+/* The index of an interface in the socket's namespace, without a lock or a message. Return: 0, or -ENODEV */
+int netlink_ifindex(const struct netlink *netlink, const char *name, uint32_t *ret);
+
 static inline void netlink_closep(struct netlink **netlink)
 {
 	netlink_close(*netlink);

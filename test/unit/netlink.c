@@ -257,6 +257,7 @@ static void socket_of_another_namespace_stays_there_and_we_here(void **state)
 	const ino_t before = own_netns_inode();
 	struct shunt_error error;
 	struct link_state link;
+	uint32_t ifindex;
 
 	(void)state;
 	assert_int_not_equal(netns_inode(other), before);
@@ -269,6 +270,10 @@ static void socket_of_another_namespace_stays_there_and_we_here(void **state)
 	assert_done(link_get(there, "there0", 0, &link, &error), &error);
 	assert_int_equal(link_get(there, "here0", 0, &link, NULL), -ENODEV);
 	assert_int_equal(link_get(here, "there0", 0, &link, NULL), -ENODEV);
+	assert_int_equal(netlink_ifindex(here, "here0", &ifindex), 0);
+	assert_int_equal(ifindex, if_nametoindex("here0"));
+	assert_int_equal(netlink_ifindex(there, "there0", &ifindex), 0);
+	assert_int_equal(netlink_ifindex(there, "here0", &ifindex), -ENODEV);
 }
 
 static void what_is_no_network_namespace_is_refused_and_we_stay(void **state)
