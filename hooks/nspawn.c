@@ -199,9 +199,9 @@ int nspawn_pre(const char *state, const struct nspawn_request *request, struct s
 
 	inner.interface = NSPAWN_INTERFACE;
 	if (r >= 0)
-		r = request_check(&inner, NULL, error);
-	if (r >= 0)
 		r = rights_check(RIGHTS_ATTACH, error);
+	if (r >= 0)
+		r = request_check(&inner, NULL, error);
 	if (r >= 0)
 		r = check_not_running(inner.id, error);
 	if (r >= 0)

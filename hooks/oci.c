@@ -181,13 +181,12 @@ int oci_create(const char *state_dir, const struct oci_state *state, struct shun
 	r = oci_request(state, &request, error);
 	if (r < 0)
 		return r;
-	r = request_check(&request.request, NULL, error);
-	if (r < 0)
-		return r;
-	r = check_alive(state, error);
-	if (r < 0)
-		return r;
+	/* First: files look as if they were nobody's in a user namespace. */
 	r = rights_check(RIGHTS_ATTACH, error);
+	if (r >= 0)
+		r = request_check(&request.request, NULL, error);
+	if (r >= 0)
+		r = check_alive(state, error);
 	if (r < 0)
 		return r;
 	netns = netns_open_pid(state->pid, error);

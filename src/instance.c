@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
+#include "path.h"
+
 #define BPFFS "/sys/fs/bpf"
 
 struct shunt_instance *shunt_close(struct shunt_instance *instance)
@@ -63,8 +65,6 @@ static int ensure_bpffs(const char *state, struct shunt_error *error)
 	char parent[PATH_MAX];
 	char *slash;
 
-	if (strlen(state) >= sizeof(parent) || state[0] != '/')
-		return shunt_fail(error, -EINVAL, "--state %s: not an absolute path", state);
 	strcpy(parent, state);
 	slash = strrchr(parent, '/');
 	if (strchr(slash, '.'))
@@ -81,17 +81,19 @@ static int ensure_bpffs(const char *state, struct shunt_error *error)
 /* Opens the state directory itself: a real directory, root's, for root alone. */
 static int open_state(const char *state, struct shunt_error *error)
 {
-	_cleanup_close_ int fd = open(state, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	_cleanup_close_ int place = open(state, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	struct stat st;
+	int fd;
 
-	if (fd < 0)
+	if (place < 0)
 		return shunt_fail(error, -errno, errno == ENOENT ? "%s: nothing is attached here" : "%s: %m", state);
-	if (fstat(fd, &st) < 0)
+	if (fstat(place, &st) < 0)
 		return shunt_fail(error, -errno, "%s: %m", state);
 	if (st.st_uid != geteuid() || st.st_mode & (S_IRWXG | S_IRWXO))
 		return shunt_fail(error, -EPERM, "%s: not mine alone (owner %u, mode %04o); remove it, or chown it to root "
 				  "and chmod it 0700", state, st.st_uid, st.st_mode & 07777);
-	return TAKE_FD(fd);
+	fd = openat(place, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? shunt_fail(error, -errno, "%s: %m", state) : fd;
 }
 
 /* Below a directory that is known to be ours: through a link to another place nothing may be made. */
@@ -148,15 +150,44 @@ static struct shunt_instance *new_instance(const char *state)
 	return instance;
 }
 
+/* Puts the directory's place in the way that nobody else can change; -ENOENT where there is no such place. */
+static int resolve(struct shunt_instance *instance, struct shunt_error *error)
+{
+	_cleanup_free_ char *parent = NULL, *place = NULL, *resolved = NULL;
+	char *slash = strrchr(instance->state, '/');
+	int r;
+
+	if (instance->state[0] != '/' || strlen(instance->state) >= PATH_MAX)
+		return shunt_fail(error, -EINVAL, "--state %s: not an absolute path", instance->state);
+	parent = strndup(instance->state, (size_t)(slash - instance->state) + 1);
+	if (!parent)
+		return shunt_fail(error, -ENOMEM, "out of memory");
+	r = path_resolve(parent, &place, error);
+	if (r < 0)
+		return r;
+	if (asprintf(&resolved, "%s%s", strcmp(place, "/") == 0 ? "" : place, slash) < 0) {
+		resolved = NULL;
+		return shunt_fail(error, -ENOMEM, "out of memory");
+	}
+	free(instance->state);
+	instance->state = TAKE_PTR(resolved);
+	return 0;
+}
+
 int shunt_open(const char *state, bool create, struct shunt_instance **ret, struct shunt_error *error)
 {
 	_cleanup_(shunt_closep) struct shunt_instance *instance = new_instance(state);
-	int r = 0;
+	int r;
 
 	if (!instance)
 		return shunt_fail(error, -ENOMEM, "out of memory");
-	if (create)
-		r = ensure_bpffs(instance->state, error);
+	r = resolve(instance, error);
+	/* What is missing has words of its own. */
+	if (create && (r >= 0 || r == -ENOENT)) {
+		int mounted = ensure_bpffs(instance->state, error);
+
+		r = mounted < 0 ? mounted : r;
+	}
 	if (create && r >= 0 && mkdir(instance->state, 0700) < 0 && errno != EEXIST)
 		r = shunt_fail(error, -errno, "%s: cannot be made: %m", instance->state);
 	if (r >= 0)
@@ -180,9 +211,11 @@ int instance_open_bare(const char *state, struct shunt_instance **ret, struct sh
 
 	if (!instance)
 		return shunt_fail(error, -ENOMEM, "out of memory");
-	instance->fd = open_state(instance->state, error);
-	if (instance->fd < 0)
-		return instance->fd;
+	r = resolve(instance, error);
+	if (r >= 0)
+		r = instance->fd = open_state(instance->state, error);
+	if (r < 0)
+		return r;
 	r = lock(instance->fd, LOCK_SH);
 	if (r < 0)
 		return shunt_fail(error, r, "%s: cannot be locked: %s", instance->state, strerror(-r));

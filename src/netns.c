@@ -2,10 +2,12 @@
 #include "netns.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <linux/nsfs.h>
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
 #include "util.h"
 
@@ -44,11 +46,18 @@ int netns_open_pid(pid_t pid, struct shunt_error *error)
 
 int netns_open_path(const char *path, struct shunt_error *error)
 {
-	_cleanup_close_ int fd = -1;
+	_cleanup_close_ int place = open(path, O_PATH | O_CLOEXEC), fd = -EBADF;
+	char link[sizeof("/proc/self/fd/") + 11];
+	struct statfs fs;
 	int r;
 
-	/* O_NONBLOCK: whatever the path leads to, opening it must not wait. */
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	/* Whatever the path leads to, opening it must neither wait nor do anything: a watchdog would be set going. */
+	if (place < 0 || fstatfs(place, &fs) < 0)
+		return shunt_fail(error, -errno, "network namespace %s: %s", path, strerror(errno));
+	if (fs.f_type != NSFS_MAGIC)
+		return shunt_fail(error, -EINVAL, "%s is no network namespace", path);
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", place);
+	fd = open(link, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return shunt_fail(error, -errno, "network namespace %s: %s", path, strerror(errno));
 	if (ioctl(fd, NS_GET_NSTYPE) != CLONE_NEWNET)

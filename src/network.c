@@ -10,6 +10,7 @@
 
 #include "address.h"
 #include "names.h"
+#include "path.h"
 #include "util.h"
 
 #define DEFAULT_DIRECTORY "/etc/shunt/networks"
@@ -95,7 +96,7 @@ static int read_file(const char *path, size_t max, char **ret, struct shunt_erro
 
 int shunt_network_load(const char *name, struct shunt_network *ret, struct shunt_error *error)
 {
-	_cleanup_free_ char *path = NULL, *text = NULL;
+	_cleanup_free_ char *path = NULL, *real = NULL, *directory = NULL, *text = NULL;
 	struct shunt_network network;
 	struct stat st;
 	int r;
@@ -109,11 +110,17 @@ int shunt_network_load(const char *name, struct shunt_network *ret, struct shunt
 		return shunt_fail(error, -ENOMEM, "network \"%s\": out of memory", name);
 	}
 
-	r = read_file(path, NETWORK_FILE_MAX, &text, error);
+	r = path_resolve(path, &real, error);
+	if (r >= 0)
+		r = read_file(real, NETWORK_FILE_MAX, &text, error);
 	if (r >= 0)
 		return network_parse(name, text, path, ret, error);
 	/* A link to nowhere is no absence: the default would come without what its file forbids. */
 	if (r != -ENOENT || lstat(path, &st) == 0)
+		return r;
+	/* Who could take the file away has a say in it as well. */
+	r = path_resolve(network_directory(), &directory, error);
+	if (r < 0 && r != -ENOENT)
 		return r;
 	if (strcmp(name, SHUNT_DEFAULT_NETWORK) != 0)
 		return shunt_fail(error, -ENOENT, "network \"%s\" is unknown: there is no %s; see `shunt network list`", name,

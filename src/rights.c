@@ -73,6 +73,8 @@ int rights_keep(uint64_t kept, struct shunt_error *error)
 {
 	int r;
 
+	/* Root without CAP_DAC_OVERRIDE: what we make must be open to ourselves, whatever the caller's mask says. */
+	umask(0022);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return shunt_fail(error, -errno, "no_new_privs: %s", strerror(errno));
 	/* What a program would get that we never start; only who has CAP_SETPCAP may empty it, which is root or not at all. */

@@ -37,7 +37,8 @@ int rights_check(uint64_t needed, struct shunt_error *error);
 
 /*
  * Gives up, for good, all capabilities but those of @kept; which may be fewer still where there were fewer. None of
- * them is inheritable or ambient, the bounding set is empty, and no program gives us any (no_new_privs).
+ * them is inheritable or ambient, the bounding set is empty, and no program gives us any (no_new_privs). Who has no
+ * rights over files but its owner's makes them for itself: umask is 0022.
  */
 int rights_keep(uint64_t kept, struct shunt_error *error);
 
