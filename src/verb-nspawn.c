@@ -153,7 +153,7 @@ static const struct {
 } actions[] = {
 	{ "enable", enable, RIGHTS_NONE },
 	{ "disable", disable, RIGHTS_NONE },
-	{ "pre", pre, RIGHTS_ATTACH },
+	{ "pre", pre, RIGHTS_ATTACH_PROCESS },
 	{ "post", post, RIGHTS_ATTACH_PROCESS },
 	{ "stop", stop, RIGHTS_ATTACH },
 };

@@ -51,7 +51,7 @@ caught "$net_admin $sys_admin $sys_ptrace $read_search" attach box --netns /run/
 input=/tmp/state.json caught "$net_admin $sys_admin $sys_ptrace" oci-hook createRuntime
 input=/tmp/state.json caught "$net_admin" oci-hook poststop
 caught "$net_admin $sys_admin $kill" run -- true
-caught "$net_admin $sys_admin" nspawn pre box
+caught "$net_admin $sys_admin $sys_ptrace" nspawn pre box
 caught "$net_admin $sys_admin $sys_ptrace" nspawn post box
 caught "$net_admin $sys_admin" nspawn stop box
 
