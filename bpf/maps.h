@@ -33,7 +33,7 @@ struct {
 	__type(value, struct shunt_address);
 } addresses6 SEC(".maps");
 
-/* The datapath reads neither of these two: they are here so that one object makes all of them. */
+/* The datapath reads none of these three: they are here so that one object makes all of them. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, SHUNT_MAX_ENDPOINTS);
@@ -41,6 +41,14 @@ struct {
 	__type(key, struct shunt_endpoint_key);
 	__type(value, struct shunt_endpoint);
 } registry SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, SHUNT_MAX_UNFINISHED);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct shunt_endpoint_key);
+	__type(value, __u32);
+} unfinished SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

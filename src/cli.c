@@ -2,6 +2,7 @@
 #include "cli.h"
 
 #include <stdarg.h>
+#include <stdio_ext.h>
 
 #include "request.h"
 #include "util.h"
@@ -25,6 +26,20 @@ int cli_usage(const struct cli *cli, const char *format, ...)
 	else
 		fprintf(stderr, "shunt: %s; see shunt --help\n", line.text);
 	return EXIT_USAGE;
+}
+
+int cli_flush(void)
+{
+	int r;
+
+	errno = 0;
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return 0;
+	r = -(errno ?: EIO);
+	/* Said once. */
+	__fpurge(stdout);
+	clearerr(stdout);
+	return r;
 }
 
 static int cli_mistake(const struct cli *cli, int c, char **argv)

@@ -73,6 +73,9 @@ int cli_operands(struct cli *cli, int argc, char **argv, int min, int max);
 /* Says what is wrong with the command line. Return: EXIT_USAGE */
 int cli_usage(const struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Writes what was printed. Return: 0, or an errno: a full disk behind standard output is a failure like any other */
+int cli_flush(void);
+
 /* All endpoints of the instance; none where nothing is loaded. As shunt_list(). */
 int cli_endpoints(const struct cli *cli, struct shunt_info **ret, size_t *ret_n, struct shunt_error *error);
 

@@ -19,6 +19,7 @@ static const char *const object_names[DATAPATH_OBJECTS] = {
 	[MAP_ADDRESSES4] = "addresses4",
 	[MAP_ADDRESSES6] = "addresses6",
 	[MAP_REGISTRY] = "registry",
+	[MAP_UNFINISHED] = "unfinished",
 	[MAP_NETWORKS] = "networks",
 	[MAP_META] = "meta",
 	[PROGRAM_FROM_CT] = "shunt_from_ct",
@@ -64,12 +65,25 @@ static int check_meta(const char *state, int meta_fd, struct shunt_error *error)
 	return 0;
 }
 
+/* The last thing that libbpf said, which for a program that the verifier refused is the reason. */
+static char libbpf_words[256];
+
+static int keep_words(enum libbpf_print_level level, const char *format, va_list arguments)
+{
+	if (level == LIBBPF_WARN) {
+		vsnprintf(libbpf_words, sizeof(libbpf_words), format, arguments);
+		libbpf_words[strcspn(libbpf_words, "\n")] = '\0';
+	}
+	return 0;
+}
+
 int datapath_open(const char *state, struct datapath *ret, struct shunt_error *error)
 {
 	_cleanup_(datapath_close) struct datapath datapath = DATAPATH_NONE;
 	char path[PATH_MAX];
 	int r;
 
+	libbpf_set_print(keep_words);
 	datapath.fd[MAP_META] = bpf_obj_get(object_path(state, "datapath", MAP_META, path));
 	if (datapath.fd[MAP_META] < 0)
 		return shunt_fail(error, -errno, errno == ENOENT ? "%s: nothing is attached here" : "%s: %m", path);
@@ -89,18 +103,6 @@ int datapath_open(const char *state, struct datapath *ret, struct shunt_error *e
 	}
 	*ret = datapath;
 	datapath = (struct datapath) DATAPATH_NONE;
-	return 0;
-}
-
-/* The last thing that libbpf said, which for a program that the verifier refused is the reason. */
-static char libbpf_words[256];
-
-static int keep_words(enum libbpf_print_level level, const char *format, va_list arguments)
-{
-	if (level == LIBBPF_WARN) {
-		vsnprintf(libbpf_words, sizeof(libbpf_words), format, arguments);
-		libbpf_words[strcspn(libbpf_words, "\n")] = '\0';
-	}
 	return 0;
 }
 
@@ -157,7 +159,6 @@ int datapath_load(const char *state, struct shunt_error *error)
 		return shunt_fail(error, -errno, "cannot look at my own network namespace: %m");
 	meta.netns_dev = here.st_dev;
 	meta.netns_ino = here.st_ino;
-	libbpf_set_print(keep_words);
 	skeleton = shunt_bpf__open_and_load();
 	if (!skeleton)
 		return cannot_load(-errno, error);

@@ -7,6 +7,7 @@
  * An endpoint is one interface in one container, named by the container's ID and the interface's name. It consists of,
  * in the order in which they are made:
  *
+ *	0. an entry in the map "unfinished": whoever finds it under a free lock knows that its maker was killed
  *	1. the directory endpoints/HOST and its lock, HOST being a hash of the endpoint's name
  *	2. a record in the map "registry", pending
  *	3. the shared things: the uplinks' links and the network's record, if it is the first to need them
@@ -16,10 +17,10 @@
  *	7. the programs' links on the pair, pinned in the directory
  *	8. addresses and routes on both sides, and both ends up
  *	9. the addresses' entries, which now lead to the host end
- *	10. the record, ready
+ *	10. the record, ready; and the entry of step 0 goes
  *
- * and is taken back in the order: 10 (pending again), 9 (packets to it stop), 5 (which takes 8 and the attachments of 7
- * with it; packets from it stop), 7, 6, 4, 2, 1, and 3 with the last endpoint. An address is free again only after the
+ * and is taken back in the order: 0 again, 10 (pending), 9 (packets to it stop), 5 (which takes 8 and the attachments of 7
+ * with it; packets from it stop), 7, 6, 4, 2, 1, 0, and 3 with the last endpoint. An address is free again only after the
  * device that may send from it is gone, and the record is there for as long as anything else is.
  *
  * Invariants
@@ -27,9 +28,9 @@
  *	I1. Fail closed. The container's end can send nothing before step 8: netkit's peer has policy blackhole and no
  *	    end is up before both programs are attached; a program drops what comes from a device without an entry.
  *	I3. Intent first. Whatever exists of an endpoint can be found from its record: the device's name is HOST, its index
- *	    follows as soon as it is known, and a candidate address is written to the record before it is claimed. Only
- *	    step 1 comes before the record, and its name says what it is. So a SIGKILL at any instruction leaves something
- *	    that the next attach of that name, detach or gc takes back.
+ *	    follows as soon as it is known, and a candidate address is written to the record before it is claimed. What
+ *	    comes before the record can be told from its name. So a SIGKILL at any instruction leaves something that the
+ *	    next verb takes back, whomever it is for: each that changes anything looks at "unfinished", which is mostly empty.
  *	I4. Teardown is by ID alone: from the record, which needs nothing of the container.
  *	I5. One address, one owner: BPF_NOEXIST decides, and the entry names the owner.
  *
@@ -115,7 +116,10 @@ static int prepare(struct attachment *a, struct shunt_error *error)
 
 	endpoint_mac(request->id, a->interface, a->mac);
 
-	if (!ipv6_available())
+	r = ipv6_available();
+	if (r < 0)
+		return shunt_fail(error, r, "cannot tell whether this host has IPv6: %s", strerror(-r));
+	if (r == 0)
 		a->network.subnet6.family = 0;
 	if (a->network.subnet4.family == 0 && a->network.subnet6.family == 0)
 		return shunt_fail(error, -EAFNOSUPPORT, "network %s has only an IPv6 subnet, and this host was booted without IPv6",
@@ -129,14 +133,16 @@ static int replace(struct attachment *a, const struct shunt_endpoint *old, struc
 	int r = endpoint_teardown(a->instance, &a->key, old, true, error);
 
 	for (size_t i = 0; i < ELEMENTSOF(families) && r >= 0; i++) {
-		char owner[SHUNT_IFNAME_MAX];
 		struct shunt_prefix address;
 
+		if (!endpoint_address(old, families[i], &address))
+			continue;
 		/* What its maker was killed about to claim may have become another's. */
-		if (endpoint_address(old, families[i], &address) &&
-		    address_owner(&a->instance->datapath, &address, owner) == 0 &&
-		    strncmp(owner, a->endpoint.host, sizeof(owner)) == 0)
+		r = address_is_of(&a->instance->datapath, &address, a->endpoint.host);
+		if (r > 0)
 			endpoint_set_address(&a->endpoint, &address);
+		else if (r < 0)
+			shunt_fail(error, r, "cannot look an address up: %s", strerror(-r));
 	}
 	return r;
 }
@@ -160,12 +166,26 @@ static int take_directory(struct attachment *a, struct shunt_error *error)
 	return datapath_detach_now(a->instance->state, a->endpoint.host, error);
 }
 
-/* Steps 1 and 2, the directory being locked: writes the record that begins our life. Failed, it has written none. */
+/* Step 0 */
+static int intend(struct attachment *a, struct shunt_error *error)
+{
+	int r = unfinished_put(&a->instance->datapath, &a->key);
+
+	return r < 0 ? shunt_fail(error, r, "cannot write the map of what is unfinished: %s", strerror(-r)) : 0;
+}
+
+/*
+ * Steps 1 and 2, the directory being locked: writes the record that begins our life. Failed, it has written none. Until we
+ * had the lock, another's look at what is unfinished may have taken us for dead: so step 0 once more.
+ */
 static int begin(struct attachment *a, bool existed, struct shunt_error *error)
 {
 	struct shunt_endpoint old;
-	int r = registry_get(&a->instance->datapath, &a->key, &old);
+	int r = intend(a, error);
 
+	if (r < 0)
+		return r;
+	r = registry_get(&a->instance->datapath, &a->key, &old);
 	if (r == 0)
 		r = replace(a, &old, error);
 	else if (r == -ENOENT)
@@ -311,8 +331,12 @@ static int attach(struct attachment *a, struct shunt_info *ret, struct shunt_err
 {
 	_cleanup_close_ int lock = -EBADF;
 	int r = prepare(a, error);
+	struct shunt_endpoint old;
 	bool existed;
 
+	if (r < 0)
+		return r;
+	r = intend(a, error);
 	if (r < 0)
 		return r;
 	lock = instance_lock_endpoint(a->instance, a->endpoint.host, true, &existed, error);
@@ -320,20 +344,32 @@ static int attach(struct attachment *a, struct shunt_info *ret, struct shunt_err
 		return lock;
 	r = begin(a, existed, error);
 	if (r < 0) {
-		if (!existed)
-			(void)instance_remove_endpoint(a->instance, a->endpoint.host, NULL);
+		if (registry_get(&a->instance->datapath, &a->key, &old) == -ENOENT)
+			(void)endpoint_remove_traces(a->instance, &a->key, a->endpoint.host, NULL);
 		return r;
 	}
 	r = build(a, error);
 	netlink_close(a->container);
 	if (r < 0) {
-		/* The cause is what the caller hears; what cannot be taken back now is pending, and gc's. */
+		/* The cause is what the caller hears; what cannot be taken back now stays unfinished. */
 		(void)endpoint_teardown(a->instance, &a->key, &a->endpoint, false, NULL);
-		(void)endpoint_release_shared(a->instance, NULL);
 		return r;
 	}
+	/* Where this fails, the next who looks finds it ready, and it goes then. */
+	(void)unfinished_delete(&a->instance->datapath, &a->key);
 	attachment_describe(a, ret);
 	return 0;
+}
+
+/* With the lock free again, and behind our own work: a predecessor of the same name was replaced, and kept its addresses. */
+static int attach_and_collect(struct attachment *a, struct shunt_info *ret, struct shunt_error *error)
+{
+	int r = attach(a, ret, error);
+
+	endpoint_collect_unfinished(a->instance);
+	if (r < 0)
+		(void)endpoint_release_shared(a->instance, NULL);
+	return r;
 }
 
 int shunt_attach(struct shunt_instance *instance, const struct shunt_request *request, struct shunt_info *ret,
@@ -341,7 +377,7 @@ int shunt_attach(struct shunt_instance *instance, const struct shunt_request *re
 {
 	struct attachment a = { .instance = instance, .request = request };
 
-	return attach(&a, ret, error);
+	return attach_and_collect(&a, ret, error);
 }
 
 int shunt_prepare(struct shunt_instance *instance, const struct shunt_request *request, struct shunt_info *ret,
@@ -349,5 +385,5 @@ int shunt_prepare(struct shunt_instance *instance, const struct shunt_request *r
 {
 	struct attachment a = { .instance = instance, .request = request, .handover = true };
 
-	return attach(&a, ret, error);
+	return attach_and_collect(&a, ret, error);
 }

@@ -36,6 +36,13 @@ bool endpoint_is_dead(struct shunt_instance *instance, const struct registry_ent
 /* With the last endpoint goes what is attached for all: uplinks, and the networks' records. */
 int endpoint_release_shared(struct shunt_instance *instance, struct shunt_error *error);
 
+/* The last step of a teardown, alone: for an endpoint that has no record any more, or none yet. */
+int endpoint_remove_traces(struct shunt_instance *instance, const struct shunt_endpoint_key *key, const char *host,
+			   struct shunt_error *error);
+
+/* Takes back what killed ones left unfinished, some at a time. What cannot be taken back stays for the next who looks. */
+void endpoint_collect_unfinished(struct shunt_instance *instance);
+
 /* Takes back the endpoints that nobody owns and counts them, without waiting for those at work. Goes on behind a failure. */
 int endpoint_collect(struct shunt_instance *instance, unsigned *count, struct shunt_error *error);
 

@@ -139,6 +139,7 @@ int shunt_gc(const char *state, struct shunt_gc_result *ret, struct shunt_error 
 	if (r < 0)
 		return r;
 	first = endpoint_collect(instance, &result.endpoints, error);
+	endpoint_collect_unfinished(instance);
 	r = sweep_directories(instance, first < 0 ? NULL : error);
 	first = first < 0 ? first : r;
 	r = endpoint_release_shared(instance, first < 0 ? NULL : error);

@@ -31,8 +31,8 @@ static int resume(struct attachment *a, const char *id, struct shunt_error *erro
 	return shunt_network_load(name, &a->network, error);
 }
 
-int shunt_complete(struct shunt_instance *instance, const char *id, const char *interface, int netns_fd,
-		   struct shunt_info *ret, struct shunt_error *error)
+static int complete(struct shunt_instance *instance, const char *id, const char *interface, int netns_fd,
+		    struct shunt_info *ret, struct shunt_error *error)
 {
 	struct attachment a = { .instance = instance };
 	_cleanup_(netlink_closep) struct netlink *container = NULL;
@@ -69,5 +69,14 @@ int shunt_complete(struct shunt_instance *instance, const char *id, const char *
 	r = attachment_finish(&a, error);
 	if (r >= 0)
 		attachment_describe(&a, ret);
+	return r;
+}
+
+int shunt_complete(struct shunt_instance *instance, const char *id, const char *interface, int netns_fd,
+		   struct shunt_info *ret, struct shunt_error *error)
+{
+	int r = complete(instance, id, interface, netns_fd, ret, error);
+
+	endpoint_collect_unfinished(instance);
 	return r;
 }

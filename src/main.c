@@ -92,18 +92,14 @@ static void keep_descriptors(void)
 int main(int argc, char **argv)
 {
 	struct shunt_error error;
-	int status;
+	int status, r;
 
 	keep_descriptors();
 	environment_leave();
 	status = dispatch(argc, argv);
-
-	/* A full disk behind standard output is a failure like any other. */
-	errno = 0;
-	if (fflush(stdout) != 0 || ferror(stdout)) {
-		int r = errno ?: EIO;
-
-		shunt_fail(&error, -r, "standard output: %s", strerror(r));
+	r = cli_flush();
+	if (r < 0) {
+		shunt_fail(&error, r, "standard output: %s", strerror(-r));
 		journal_fail(&error, NULL, NULL);
 		return status ?: EXIT_FAILURE;
 	}

@@ -81,6 +81,28 @@ int registry_is_empty(const struct datapath *datapath)
 	return errno == ENOENT ? 1 : -errno;
 }
 
+int unfinished_put(const struct datapath *datapath, const struct shunt_endpoint_key *key)
+{
+	const uint32_t zero = 0;
+
+	return bpf_map_update_elem(datapath->fd[MAP_UNFINISHED], key, &zero, BPF_ANY) < 0 ? -errno : 0;
+}
+
+int unfinished_delete(const struct datapath *datapath, const struct shunt_endpoint_key *key)
+{
+	return delete(datapath->fd[MAP_UNFINISHED], key);
+}
+
+size_t unfinished_list(const struct datapath *datapath, struct shunt_endpoint_key *ret, size_t max)
+{
+	size_t n = 0;
+
+	/* Where one was deleted behind our hands, it begins anew, and gives some twice; whoever asks looks under a lock. */
+	while (n < max && bpf_map_get_next_key(datapath->fd[MAP_UNFINISHED], n ? &ret[n - 1] : NULL, &ret[n]) == 0)
+		n++;
+	return n;
+}
+
 #define BATCH 256	/* entries a call; more than any bucket of the hash will hold */
 
 /* Appends a batch to the list, growing it. */
@@ -153,23 +175,28 @@ int address_owner(const struct datapath *datapath, const struct shunt_prefix *ad
 	return 0;
 }
 
-static bool owns(const struct datapath *datapath, const struct shunt_prefix *address, const char *owner)
+int address_is_of(const struct datapath *datapath, const struct shunt_prefix *address, const char *owner)
 {
 	char holder[SHUNT_IFNAME_MAX];
+	int r = address_owner(datapath, address, holder);
 
-	return address_owner(datapath, address, holder) == 0 && strncmp(holder, owner, sizeof(holder)) == 0;
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	return strncmp(holder, owner, sizeof(holder)) == 0;
 }
 
 int address_claim(const struct datapath *datapath, const struct shunt_prefix *address, const char *owner)
 {
 	struct shunt_address value = {};
+	int r;
 
 	copy_name(value.owner, sizeof(value.owner), owner);
 	if (bpf_map_update_elem(address_map(datapath, address), address->bytes, &value, BPF_NOEXIST) == 0)
 		return 0;
-	if (errno == EEXIST && owns(datapath, address, owner))
-		return 0;
-	return -errno;
+	if (errno != EEXIST)
+		return -errno;
+	r = address_is_of(datapath, address, owner);
+	return r < 0 ? r : r > 0 ? 0 : -EEXIST;
 }
 
 int address_publish(const struct datapath *datapath, const struct shunt_prefix *address,
@@ -181,9 +208,9 @@ int address_publish(const struct datapath *datapath, const struct shunt_prefix *
 int address_release(const struct datapath *datapath, const struct shunt_prefix *address, const char *owner)
 {
 	/* No race: only the holder of the owner's lock comes here, and nobody else changes what it owns. */
-	if (!owns(datapath, address, owner))
-		return 0;
-	return delete(address_map(datapath, address), address->bytes);
+	int r = address_is_of(datapath, address, owner);
+
+	return r <= 0 ? r : delete(address_map(datapath, address), address->bytes);
 }
 
 /* A per-CPU map takes and gives one value a possible CPU, each rounded up to 8 bytes. */
@@ -192,7 +219,10 @@ static struct shunt_interface *per_cpu(int *ret_cpus)
 	_Static_assert(sizeof(struct shunt_interface) % 8 == 0, "a per-CPU value is rounded up to 8 bytes");
 
 	*ret_cpus = libbpf_num_possible_cpus();
-	return *ret_cpus < 0 ? NULL : calloc((size_t)*ret_cpus, sizeof(struct shunt_interface));
+	if (*ret_cpus >= 0)
+		return calloc((size_t)*ret_cpus, sizeof(struct shunt_interface));
+	errno = -*ret_cpus;
+	return NULL;
 }
 
 int interface_put(const struct datapath *datapath, uint32_t ifindex, const struct shunt_interface *value)
@@ -201,7 +231,7 @@ int interface_put(const struct datapath *datapath, uint32_t ifindex, const struc
 	_cleanup_free_ struct shunt_interface *values = per_cpu(&cpus);
 
 	if (!values)
-		return -ENOMEM;
+		return -errno;
 	for (int i = 0; i < cpus; i++)
 		values[i] = *value;
 	return bpf_map_update_elem(datapath->fd[MAP_INTERFACES], &ifindex, values, BPF_ANY) < 0 ? -errno : 0;
@@ -219,7 +249,7 @@ int interface_counters(const struct datapath *datapath, uint32_t ifindex, struct
 	struct shunt_counters sum = {};
 
 	if (!values)
-		return -ENOMEM;
+		return -errno;
 	if (bpf_map_lookup_elem(datapath->fd[MAP_INTERFACES], &ifindex, values) < 0)
 		return -errno;
 	for (int i = 0; i < cpus; i++) {

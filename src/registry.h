@@ -29,6 +29,11 @@ int registry_delete(const struct datapath *datapath, const struct shunt_endpoint
 /* 1 or 0 */
 int registry_is_empty(const struct datapath *datapath);
 
+/* What is begun and not done: unfinished_list() gives the first @max of it and how many these are. */
+int unfinished_put(const struct datapath *datapath, const struct shunt_endpoint_key *key);
+int unfinished_delete(const struct datapath *datapath, const struct shunt_endpoint_key *key);
+size_t unfinished_list(const struct datapath *datapath, struct shunt_endpoint_key *ret, size_t max);
+
 struct registry_entry {
 	struct shunt_endpoint_key key;
 	struct shunt_endpoint endpoint;
@@ -43,11 +48,13 @@ int registry_list(const struct datapath *datapath, const char *id, struct regist
  * address_claim(): 0 also where @owner has it already; -EEXIST where another has.
  * address_release(): only what @owner owns.
  * address_owner(): 0 and the owner, or -ENOENT.
+ * address_is_of(): 1 or 0
  */
 int address_claim(const struct datapath *datapath, const struct shunt_prefix *address, const char *owner);
 int address_publish(const struct datapath *datapath, const struct shunt_prefix *address,
 		    const struct shunt_address *value);
 int address_release(const struct datapath *datapath, const struct shunt_prefix *address, const char *owner);
+int address_is_of(const struct datapath *datapath, const struct shunt_prefix *address, const char *owner);
 int address_owner(const struct datapath *datapath, const struct shunt_prefix *address,
 		  char ret[static SHUNT_IFNAME_MAX]);
 

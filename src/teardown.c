@@ -60,16 +60,26 @@ static void unpublish(struct shunt_instance *instance, const struct shunt_endpoi
 
 	for (size_t i = 0; i < ELEMENTSOF(families); i++) {
 		struct shunt_address nowhere = {};
-		char owner[SHUNT_IFNAME_MAX];
 		struct shunt_prefix address;
 
 		if (!endpoint_address(endpoint, families[i], &address) ||
-		    address_owner(&instance->datapath, &address, owner) < 0 ||
-		    strncmp(owner, endpoint->host, sizeof(owner)) != 0)
+		    address_is_of(&instance->datapath, &address, endpoint->host) <= 0)
 			continue;
-		memcpy(nowhere.owner, owner, sizeof(owner));
+		memcpy(nowhere.owner, endpoint->host, sizeof(nowhere.owner));
 		(void)address_publish(&instance->datapath, &address, &nowhere);
 	}
+}
+
+int endpoint_remove_traces(struct shunt_instance *instance, const struct shunt_endpoint_key *key, const char *host,
+			   struct shunt_error *error)
+{
+	int r = instance_remove_endpoint(instance, host, error);
+
+	/* Not empty: it is another's, whose name has the same hash. */
+	if (r < 0 && r != -ENOTEMPTY)
+		return r;
+	r = unfinished_delete(&instance->datapath, key);
+	return r < 0 ? shunt_fail(error, r, "cannot remove an entry of what is unfinished: %s", strerror(-r)) : 0;
 }
 
 int endpoint_teardown(struct shunt_instance *instance, const struct shunt_endpoint_key *key,
@@ -79,9 +89,11 @@ int endpoint_teardown(struct shunt_instance *instance, const struct shunt_endpoi
 	struct link_state link;
 	int r;
 
-	/* Intent first here too: whatever stops us, gc goes on with it. */
+	/* Intent first here too: whatever stops us, the next verb goes on with it. */
 	ending.state = SHUNT_PENDING;
-	r = registry_put(&instance->datapath, key, &ending);
+	r = unfinished_put(&instance->datapath, key);
+	if (r >= 0)
+		r = registry_put(&instance->datapath, key, &ending);
 	if (r < 0)
 		return shunt_fail(error, r, "cannot write the registry: %s", strerror(-r));
 	unpublish(instance, endpoint);
@@ -105,7 +117,7 @@ int endpoint_teardown(struct shunt_instance *instance, const struct shunt_endpoi
 	r = registry_delete(&instance->datapath, key);
 	if (r < 0)
 		return shunt_fail(error, r, "cannot remove the registry's entry: %s", strerror(-r));
-	return instance_remove_endpoint(instance, endpoint->host, error);
+	return endpoint_remove_traces(instance, key, endpoint->host, error);
 }
 
 int endpoint_release_shared(struct shunt_instance *instance, struct shunt_error *error)
@@ -145,7 +157,7 @@ bool endpoint_is_dead(struct shunt_instance *instance, const struct registry_ent
 	return false;
 }
 
-/* One endpoint that looked dead, looked at again under its lock. Returns 1 if it was taken back. */
+/* One endpoint that looked dead or unfinished, looked at again under its lock. Returns 1 if it was taken back. */
 static int collect(struct shunt_instance *instance, const struct registry_entry *seen, struct shunt_error *error)
 {
 	struct registry_entry entry = *seen;
@@ -159,14 +171,34 @@ static int collect(struct shunt_instance *instance, const struct registry_entry 
 	if (lock < 0)
 		return shunt_fail(error, lock, "cannot lock %.128s: %s", seen->key.id, strerror(-lock));
 	r = registry_get(&instance->datapath, &entry.key, &entry.endpoint);
-	if (r == -ENOENT)	/* detached meanwhile; the directory may be of our own making */
-		return instance_remove_endpoint(instance, seen->endpoint.host, error);
+	if (r == -ENOENT)	/* detached meanwhile, or not begun; the directory may be of our own making */
+		return endpoint_remove_traces(instance, &entry.key, seen->endpoint.host, error);
 	if (r < 0)
 		return registry_fail(r, error);
-	if (!endpoint_is_dead(instance, &entry, reason, sizeof(reason)))
+	if (!endpoint_is_dead(instance, &entry, reason, sizeof(reason))) {
+		(void)unfinished_delete(&instance->datapath, &entry.key);
 		return 0;
+	}
 	r = endpoint_teardown(instance, &entry.key, &entry.endpoint, false, error);
 	return r < 0 ? r : 1;
+}
+
+#define UNFINISHED_MAX 16	/* a look: most of these are others' at work */
+
+void endpoint_collect_unfinished(struct shunt_instance *instance)
+{
+	struct shunt_endpoint_key keys[UNFINISHED_MAX];
+	size_t n = unfinished_list(&instance->datapath, keys, UNFINISHED_MAX);
+
+	for (size_t i = 0; i < n; i++) {
+		struct registry_entry entry = { .key = keys[i] };
+		char id[SHUNT_ID_MAX + 1] = "", interface[SHUNT_IFNAME_MAX + 1] = "";
+
+		memcpy(id, keys[i].id, SHUNT_ID_MAX);
+		memcpy(interface, keys[i].interface, SHUNT_IFNAME_MAX);
+		host_name(id, interface, entry.endpoint.host);
+		(void)collect(instance, &entry, NULL);
+	}
 }
 
 int endpoint_collect(struct shunt_instance *instance, unsigned *count, struct shunt_error *error)
@@ -194,7 +226,9 @@ int endpoint_collect(struct shunt_instance *instance, unsigned *count, struct sh
 	return result;
 }
 
-static int detach_one(struct shunt_instance *instance, const struct registry_entry *seen, struct shunt_error *error)
+/* @created: only if it is that very one, or 0 */
+static int detach_one(struct shunt_instance *instance, const struct registry_entry *seen, uint64_t created,
+		      struct shunt_error *error)
 {
 	_cleanup_close_ int lock = instance_lock_endpoint(instance, seen->endpoint.host, true, NULL, error);
 	struct shunt_endpoint endpoint;
@@ -205,10 +239,22 @@ static int detach_one(struct shunt_instance *instance, const struct registry_ent
 	/* Under the lock it may be gone, or another of the same name. */
 	r = registry_get(&instance->datapath, &seen->key, &endpoint);
 	if (r == -ENOENT)
-		return instance_remove_endpoint(instance, seen->endpoint.host, error);
+		return endpoint_remove_traces(instance, &seen->key, seen->endpoint.host, error);
 	if (r < 0)
 		return registry_fail(r, error);
+	if (created != 0 && endpoint.created != created)
+		return 0;
 	return endpoint_teardown(instance, &seen->key, &endpoint, false, error);
+}
+
+int shunt_undo(struct shunt_instance *instance, const struct shunt_info *info, struct shunt_error *error)
+{
+	struct registry_entry entry = { .endpoint = info->endpoint };
+	int r;
+
+	registry_key(info->id, info->interface, &entry.key);
+	r = detach_one(instance, &entry, info->endpoint.created, error);
+	return r < 0 ? r : endpoint_release_shared(instance, error);
 }
 
 int shunt_detach(struct shunt_instance *instance, const char *id, struct shunt_error *error)
@@ -224,10 +270,11 @@ int shunt_detach(struct shunt_instance *instance, const char *id, struct shunt_e
 	if (r < 0)
 		return registry_fail(r, error);
 	for (size_t i = 0; i < n; i++) {
-		r = detach_one(instance, &list[i], result < 0 ? NULL : error);
+		r = detach_one(instance, &list[i], 0, result < 0 ? NULL : error);
 		if (r < 0 && result == 0)
 			result = r;
 	}
+	endpoint_collect_unfinished(instance);
 	if (result < 0)
 		return result;
 	r = endpoint_release_shared(instance, error);

@@ -72,9 +72,35 @@ static int attach(struct cli *cli, struct shunt_request *request, const struct t
 	return shunt_attach(instance, request, ret, error);
 }
 
-int verb_attach(struct cli *cli, int argc, char **argv)
+static int print(const struct cli *cli, const struct shunt_info *info)
 {
 	_cleanup_(sd_json_variant_unrefp) sd_json_variant *json = NULL;
+	int r = 0;
+
+	if (cli->json)
+		r = show_json(info, &json);
+	else
+		show_line(info, stdout);
+	if (json)
+		r = show_print_json(json);
+	return r < 0 ? r : cli_flush();
+}
+
+/* All or nothing: whoever did not get the answer cannot know that there is something to detach. */
+static int undo(const struct cli *cli, const struct shunt_info *info, int r, struct shunt_error *error)
+{
+	_cleanup_(shunt_closep) struct shunt_instance *instance = NULL;
+	struct shunt_error why;
+	int r2 = shunt_open(cli->state, false, &instance, &why);
+
+	if (r2 >= 0)
+		r2 = shunt_undo(instance, info, &why);
+	return shunt_fail(error, r, "standard output: %s; %s%s", strerror(-r),
+			  r2 < 0 ? "it is still attached: " : "nothing is attached", r2 < 0 ? why.text : "");
+}
+
+int verb_attach(struct cli *cli, int argc, char **argv)
+{
 	struct shunt_request request = { .netns_fd = -1 };
 	struct shunt_error error;
 	struct target target = {};
@@ -85,21 +111,12 @@ int verb_attach(struct cli *cli, int argc, char **argv)
 	if (r != CLI_CONTINUE)
 		return r;
 	r = attach(cli, &request, &target, &info, &error);
-	if (r < 0)
-		return journal_fail(&error, request.id, request.network ?: SHUNT_DEFAULT_NETWORK);
-
-	if (!cli->json) {
-		show_line(&info, stdout);
-		return EXIT_SUCCESS;
+	if (r >= 0) {
+		r = print(cli, &info);
+		if (r < 0)
+			r = undo(cli, &info, r, &error);
 	}
-	r = show_json(&info, &json);
-	if (r >= 0)
-		r = show_print_json(json);
-	if (r < 0) {
-		shunt_fail(&error, r, "attached, but the answer could not be written: %s", strerror(-r));
-		return journal_fail(&error, request.id, NULL);
-	}
-	return EXIT_SUCCESS;
+	return r < 0 ? journal_fail(&error, request.id, request.network ?: SHUNT_DEFAULT_NETWORK) : EXIT_SUCCESS;
 }
 
 static int detach(struct cli *cli, const char *id, struct shunt_error *error)

@@ -48,7 +48,7 @@ static const char *other_state(const struct cli *cli)
 	return strcmp(cli->state, SHUNT_DEFAULT_STATE) == 0 ? NULL : cli->state;
 }
 
-/* What was done cannot be undone by a reader that hung up. */
+/* What was done is not undone by a reader that hung up; but see pre(). */
 static int print_json(sd_json_variant *json, int r, struct shunt_error *error)
 {
 	if (r >= 0)
@@ -116,16 +116,25 @@ static int pre(struct cli *cli, const struct nspawn_request *request, struct shu
 {
 	_cleanup_free_ char *argument = NULL;
 	struct shunt_info info;
-	int r = nspawn_pre(cli->state, request, &info, error);
+	int r = nspawn_argument(request, &argument);
 
+	if (r < 0)
+		return shunt_fail(error, r, "out of memory");
+	r = nspawn_pre(cli->state, request, &info, error);
 	if (r < 0)
 		return r;
 	if (cli->json)
-		return print_endpoint(&info, error);
-	if (nspawn_argument(request, &argument) < 0)
-		return shunt_fail(error, -ENOMEM, "done, but out of memory");
-	puts(argument);
-	return 0;
+		r = print_endpoint(&info, error);
+	else
+		puts(argument);
+	if (r >= 0) {
+		r = cli_flush();
+		shunt_fail(error, r, "standard output: %s", strerror(-r));
+	}
+	/* Who does not hear what nspawn is to be told will not start it. */
+	if (r < 0)
+		(void)nspawn_stop(cli->state, request->request.id, NULL);
+	return r;
 }
 
 static int post(struct cli *cli, const struct nspawn_request *request, struct shunt_error *error)

@@ -54,21 +54,6 @@ static int check_free(const struct cli *cli, const char *id, struct shunt_error 
 	return r;
 }
 
-/* Whether what is attached by our ID is what we attached: it may have been replaced since. */
-static bool is_ours(struct shunt_instance *instance, const struct shunt_info *ours)
-{
-	_cleanup_free_ struct shunt_info *infos = NULL;
-	size_t n;
-
-	if (shunt_list(instance, &infos, &n, NULL) < 0)
-		return true;
-	for (size_t i = 0; i < n; i++)
-		if (strcmp(infos[i].id, ours->id) == 0 && strcmp(infos[i].interface, ours->interface) == 0 &&
-		    infos[i].endpoint.created != ours->endpoint.created)
-			return false;
-	return true;
-}
-
 static void disconnect(const struct cli *cli, const struct shunt_request *request, const struct shunt_info *ours)
 {
 	_cleanup_(shunt_closep) struct shunt_instance *instance = NULL;
@@ -79,10 +64,8 @@ static void disconnect(const struct cli *cli, const struct shunt_request *reques
 	if (r == -ENOENT)
 		/* Somebody else has taken all back. */
 		return;
-	if (r >= 0 && !is_ours(instance, ours))
-		return;
 	if (r >= 0)
-		r = shunt_detach(instance, request->id, &error);
+		r = shunt_undo(instance, ours, &error);
 	if (r < 0)
 		/* The command's status matters more to whoever waits for it; gc finds what is left. */
 		journal_warn(&error, request->id, request->network);

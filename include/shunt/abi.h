@@ -22,7 +22,7 @@
 
 #include <linux/types.h>
 
-#define SHUNT_ABI 1
+#define SHUNT_ABI 2
 
 #define SHUNT_ID_MAX 128	/* bytes of an ID; no NUL in the key of an ID that long */
 #define SHUNT_IFNAME_MAX 16	/* IFNAMSIZ */
@@ -146,6 +146,13 @@ struct shunt_endpoint {
 	char host[SHUNT_IFNAME_MAX];	/* name of the host end */
 };
 _Static_assert(sizeof(struct shunt_endpoint) == 104, "shunt_endpoint is ABI");
+
+/*
+ * Map "unfinished", BPF_MAP_TYPE_HASH: struct shunt_endpoint_key -> __u32, which is 0. What somebody has begun to make or to
+ * take back: written before anything else of an endpoint, and the last of it to go. Read by the engine only, so that
+ * every verb finds without a search what a killed one has left.
+ */
+#define SHUNT_MAX_UNFINISHED 1024
 
 /*
  * Map "networks", BPF_MAP_TYPE_HASH: name (char[SHUNT_NETWORK_MAX]) -> struct shunt_network_record. Read by the engine

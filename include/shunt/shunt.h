@@ -125,6 +125,9 @@ void shunt_parked_name(const char *id, const char *interface, char ret[static SH
 /* Takes all interfaces of @id back. Returns how many there were; an unknown ID is 0, not an error. */
 int shunt_detach(struct shunt_instance *instance, const char *id, struct shunt_error *error);
 
+/* Undoes an attach: takes that one endpoint back, unless it was replaced or taken back since. */
+int shunt_undo(struct shunt_instance *instance, const struct shunt_info *info, struct shunt_error *error);
+
 /* All endpoints, in the order of ID and interface; *ret is the caller's to free. */
 int shunt_list(struct shunt_instance *instance, struct shunt_info **ret, size_t *ret_n, struct shunt_error *error);
 

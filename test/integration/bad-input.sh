@@ -47,6 +47,12 @@ refuse '4194399 is gone' hook createRuntime "$(state 4194399)"
 refuse "process $sleeper .*host" hook createRuntime "$(state $sleeper)"
 refuse 'is stopped' hook createRuntime "{\"id\":\"box\",\"status\":\"stopped\",\"pid\":$pid}"
 
+echo "# a full disk behind standard output"
+refuse 'standard output: No space left on device; nothing is attached' \
+        sh -c "exec shunt attach box --netns /run/netns/box --driver $driver >/dev/full"
+refuse 'standard output: No space left on device; nothing is attached' \
+        sh -c "exec shunt attach box --json --netns /run/netns/box --driver $driver >/dev/full"
+
 echo "# annotations"
 refuse 'shunt.netwrok' hook createRuntime "$(state $pid shunt.netwrok default)"
 refuse '"nowhere"' hook createRuntime "$(state $pid shunt.network nowhere)"

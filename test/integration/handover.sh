@@ -98,6 +98,7 @@ nothing_left
 
 # Refused, and nothing is left.
 refuse 'network "nowhere" is unknown' shunt nspawn pre web --network nowhere
+refuse 'standard output: No space' sh -c "exec shunt nspawn pre web --driver $driver >/dev/full"
 refuse '"a_b" is no name of a machine' shunt nspawn pre a_b
 refuse 'machine nobody' shunt nspawn post nobody
 mount -o remount,rw /sys

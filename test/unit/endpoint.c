@@ -81,6 +81,27 @@ static void detached_id_leaves_nothing_and_again_is_no_error(void **state)
 	assert_refused(shunt_detach(*state, "../web", &error), -EINVAL, &error, "../web");
 }
 
+static void undone_is_what_was_done_and_nothing_else(void **state)
+{
+	_cleanup_close_ int netns = make_netns();
+	struct shunt_request request = request_for("web", netns);
+	struct shunt_info first = attached(*state, &request), second, other;
+	struct shunt_error error;
+
+	request.interface = "eth1";
+	other = attached(*state, &request);
+	request.interface = "eth0";
+	second = attached(*state, &request);
+	/* It was replaced. */
+	assert_done(shunt_undo(*state, &first, &error), &error);
+	shell_at(netns, "ip link show eth0 >/dev/null; ip link show eth1 >/dev/null");
+	assert_done(shunt_undo(*state, &second, &error), &error);
+	shell_at(netns, "! ip link show eth0 2>/dev/null; ip link show eth1 >/dev/null");
+	assert_done(shunt_undo(*state, &second, &error), &error);
+	assert_done(shunt_undo(*state, &other, &error), &error);
+	assert_nothing_left(*state);
+}
+
 static void container_that_is_gone_is_detached_all_the_same(void **state)
 {
 	int netns = make_netns();
@@ -300,6 +321,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		on_fresh_networks(attached_container_has_what_it_was_promised),
 		on_fresh_networks(detached_id_leaves_nothing_and_again_is_no_error),
+		on_fresh_networks(undone_is_what_was_done_and_nothing_else),
 		on_fresh_networks(container_that_is_gone_is_detached_all_the_same),
 		on_fresh_networks(list_is_in_order_and_says_what_is_dead),
 		on_fresh_networks(name_attached_again_keeps_its_addresses_in_a_new_pair),

@@ -159,6 +159,42 @@ static void pending_record_of_a_killed_process_is_in_nobody_s_way(void **state)
 	assert_nothing_left(*state);
 }
 
+/* Whatever verb comes next, and whomever it is for. */
+static void what_is_unfinished_goes_with_the_next_verb(void **state)
+{
+	_cleanup_close_ int first = make_netns(), second = make_netns();
+	struct shunt_request web = request_for("web", first), other = request_for("other", second);
+	struct shunt_instance *instance = *state;
+	struct shunt_endpoint_key key, found;
+	struct shunt_error error;
+
+	registry_key("web", "eth0", &key);
+	for (int attaches = 0; attaches <= 1; attaches++) {
+		struct shunt_info info = attached(instance, &web);
+
+		/* Killed in the middle. */
+		info.endpoint.state = SHUNT_PENDING;
+		assert_int_equal(unfinished_put(&instance->datapath, &key), 0);
+		assert_int_equal(registry_put(&instance->datapath, &key, &info.endpoint), 0);
+		if (attaches) {
+			attached(instance, &other);
+			assert_string_equal(only_endpoint(instance).id, "other");
+		}
+		assert_int_equal(shunt_detach(instance, "other", &error), attaches);
+		assert_nothing_left(instance);
+	}
+	/* Killed before all else. */
+	assert_int_equal(unfinished_put(&instance->datapath, &key), 0);
+	assert_int_equal(shunt_detach(instance, "other", &error), 0);
+	assert_nothing_left(instance);
+	/* Killed behind the last step: it is ready, and lives on. */
+	attached(instance, &web);
+	assert_int_equal(unfinished_put(&instance->datapath, &key), 0);
+	assert_int_equal(shunt_detach(instance, "other", &error), 0);
+	assert_int_equal(only_endpoint(instance).status, SHUNT_STATUS_READY);
+	assert_int_equal(unfinished_list(&instance->datapath, &found, 1), 0);
+}
+
 /* Each step of an attach that has made what its record says, and was killed then. */
 static void whatever_was_made_behind_a_pending_record_is_taken_back(void **state)
 {
@@ -294,6 +330,7 @@ int main(void)
 		on_fresh_networks(with_nothing_attached_and_nobody_here_the_datapath_goes),
 		on_fresh_networks(pending_record_of_a_killed_process_is_collected_and_of_a_living_one_not),
 		on_fresh_networks(pending_record_of_a_killed_process_is_in_nobody_s_way),
+		on_fresh_networks(what_is_unfinished_goes_with_the_next_verb),
 		on_fresh_networks(whatever_was_made_behind_a_pending_record_is_taken_back),
 		on_fresh_networks(directory_without_record_goes_unless_somebody_has_it),
 		on_fresh_networks(endpoint_that_cannot_be_taken_back_keeps_no_other),

@@ -177,6 +177,27 @@ static void what_shunt_did_not_write_is_refused_and_left_alone(void **state)
 	}
 }
 
+static void unfinished_is_what_was_put_until_it_is_deleted(void **state)
+{
+	struct datapath *datapath = &((struct shunt_instance *)*state)->datapath;
+	struct shunt_endpoint_key keys[3], found[3];
+
+	for (size_t i = 0; i < ELEMENTSOF(keys); i++) {
+		char id[2] = { (char)('a' + i) };
+
+		registry_key(id, "eth0", &keys[i]);
+		assert_int_equal(unfinished_list(datapath, found, ELEMENTSOF(found)), i);
+		assert_int_equal(unfinished_put(datapath, &keys[i]), 0);
+		assert_int_equal(unfinished_put(datapath, &keys[i]), 0);
+	}
+	assert_int_equal(unfinished_list(datapath, found, 2), 2);
+	assert_int_equal(unfinished_delete(datapath, &keys[0]), 0);
+	assert_int_equal(unfinished_delete(datapath, &keys[0]), 0);
+	assert_int_equal(unfinished_delete(datapath, &keys[2]), 0);
+	assert_int_equal(unfinished_list(datapath, found, ELEMENTSOF(found)), 1);
+	assert_memory_equal(&found[0], &keys[1], sizeof(keys[1]));
+}
+
 static void address_is_its_first_claimant_s(void **state)
 {
 	struct datapath *datapath = &((struct shunt_instance *)*state)->datapath;
@@ -193,6 +214,8 @@ static void address_is_its_first_claimant_s(void **state)
 		assert_int_equal(address_claim(datapath, &address, "nk0123456789ab"), -EEXIST);
 		assert_int_equal(address_owner(datapath, &address, owner), 0);
 		assert_string_equal(owner, "nk0123456789abc");
+		assert_int_equal(address_is_of(datapath, &address, "nk0123456789abc"), 1);
+		assert_int_equal(address_is_of(datapath, &address, "nk0123456789abd"), 0);
 	}
 }
 
@@ -300,6 +323,7 @@ int main(void)
 		on_fresh_instance(list_of_an_id_has_its_interfaces_and_no_other_s),
 		on_fresh_instance(registry_holds_what_is_promised_and_says_that_it_is_full),
 		on_fresh_instance(what_shunt_did_not_write_is_refused_and_left_alone),
+		on_fresh_instance(unfinished_is_what_was_put_until_it_is_deleted),
 		on_fresh_instance(address_is_its_first_claimant_s),
 		on_fresh_instance(address_is_released_by_its_owner_alone),
 		on_fresh_instance(claimed_address_leads_nowhere_until_it_is_published),
