@@ -151,20 +151,39 @@ static int make_directories(char *path)
 	return 0;
 }
 
+/* By the same name each time, so that what a kill leaves is found. NULL for no memory */
+static char *temporary_name(const char *path)
+{
+	char *name;
+
+	return asprintf(&name, "%s.new", path) < 0 ? NULL : name;
+}
+
+int text_remove(const char *path)
+{
+	_cleanup_free_ char *temporary = temporary_name(path);
+
+	if (!temporary)
+		return -ENOMEM;
+	if (unlink(path) < 0 && errno != ENOENT)
+		return -errno;
+	return unlink(temporary) < 0 && errno != ENOENT ? -errno : 0;
+}
+
 int text_write(const char *path, const char *text, struct shunt_error *error)
 {
-	_cleanup_free_ char *temporary = NULL;
+	_cleanup_free_ char *temporary = temporary_name(path);
 	_cleanup_close_ int fd = -1;
 	int r;
 
-	if (asprintf(&temporary, "%s.XXXXXX", path) < 0) {
-		temporary = NULL;
+	if (!temporary)
 		return shunt_fail(error, -ENOMEM, "%s: out of memory", path);
-	}
 	r = make_directories(temporary);
 	if (r < 0)
 		return shunt_fail(error, r, "%s cannot be made: %s; it must be writable for root", temporary, strerror(-r));
-	fd = mkostemp(temporary, O_CLOEXEC);
+	/* That of one who was killed here. */
+	(void)unlink(temporary);
+	fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return shunt_fail(error, -errno, "%s cannot be written: %m; its directory must be writable for root", path);
 	/* The machine's networkd reads it, and is no user that we know. */

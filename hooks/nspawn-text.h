@@ -30,6 +30,9 @@ bool text_has_section(const char *text, const char *section);
 /* Reads a file of settings; -EFBIG if it is larger than any of these is. Return: 0, or a negative errno */
 int text_read(const char *path, char **ret);
 
+/* Removes a file and what a killed text_write() of it has left; none is no error. Return: 0, or a negative errno */
+int text_remove(const char *path);
+
 /* Makes @path's directories, and the file whole or not at all. */
 int text_write(const char *path, const char *text, struct shunt_error *error);
 

@@ -107,19 +107,29 @@ static int bind_new_namespace(const char *path)
 	return 0;
 }
 
+/* Everything that is mounted on a file, one on the other. */
+static int unmount(const char *path)
+{
+	while (umount2(path, MNT_DETACH) == 0)
+		;
+	return errno == EINVAL || errno == ENOENT ? 0 : -errno;
+}
+
 /* A namespace that is held by a file. What an earlier one has left there may be half of it. */
 static int make_namespace(const char *path, struct shunt_error *error)
 {
 	_cleanup_close_ int fd = -EBADF;
-	int status;
+	int status, r;
 	pid_t pid;
 
-	while (umount2(path, MNT_DETACH) == 0)
-		;
-	if (unlink(path) < 0 && errno != ENOENT)
-		return shunt_fail(error, -errno, "%s is in the way: %m", path);
-	if (text_write(path, "", error) < 0)
-		return -EIO;
+	r = unmount(path);
+	if (r >= 0)
+		r = text_remove(path);
+	if (r < 0)
+		return shunt_fail(error, r, "%s is in the way: %s", path, strerror(-r));
+	r = text_write(path, "", error);
+	if (r < 0)
+		return r;
 	pid = fork();
 	if (pid == 0)
 		_exit(bind_new_namespace(path));
@@ -159,24 +169,27 @@ static int pre_namespace(struct shunt_instance *instance, struct shunt_request *
 }
 
 /* Gone already is a result, not an error. */
-static void release_namespace(const char *machine)
+static int release_namespace(const char *machine, struct shunt_error *error)
 {
 	_cleanup_free_ char *path = run_path(machine, "netns");
+	int r;
 
 	if (!path)
-		return;
-	while (umount2(path, MNT_DETACH) == 0)
-		;
-	(void)unlink(path);
+		return shunt_fail(error, -ENOMEM, "machine %s: out of memory", machine);
+	r = unmount(path);
+	if (r >= 0)
+		r = text_remove(path);
+	return r < 0 ? shunt_fail(error, r, "%s cannot be removed: %s", path, strerror(-r)) : 0;
 }
 
-static void remove_files(const char *machine)
+static int remove_files(const char *machine, struct shunt_error *error)
 {
 	_cleanup_free_ char *network = run_path(machine, "network");
+	int r = network ? text_remove(network) : -ENOMEM;
 
-	if (network)
-		(void)unlink(network);
-	release_namespace(machine);
+	if (r < 0)
+		return shunt_fail(error, r, "files of machine %s cannot be removed: %s", machine, strerror(-r));
+	return release_namespace(machine, error);
 }
 
 /* A machine that runs would lose its interface to the next one. Of a unit that starts anew no process is left. */
@@ -214,7 +227,7 @@ int nspawn_pre(const char *state, const struct nspawn_request *request, struct s
 		r = write_network(&info, error);
 	if (r < 0) {
 		(void)shunt_detach(instance, inner.id, NULL);
-		remove_files(inner.id);
+		(void)remove_files(inner.id, NULL);
 		return r;
 	}
 	*ret = info;
@@ -246,7 +259,7 @@ int nspawn_post(const char *state, const char *machine, struct shunt_info *ret, 
 	r = shunt_complete(instance, machine, NSPAWN_INTERFACE, netns, ret, error);
 	/* From here on the machine's processes hold it, so that it dies with them even where nobody calls stop. */
 	if (r >= 0)
-		release_namespace(machine);
+		(void)release_namespace(machine, NULL);
 	return r;
 }
 
@@ -258,16 +271,12 @@ int nspawn_stop(const char *state, const char *machine, struct shunt_error *erro
 	if (r < 0)
 		return r;
 	r = shunt_open(state, false, &instance, error);
-	if (r == -ENOENT) {
-		remove_files(machine);
-		return 0;
-	}
+	if (r == -ENOENT)
+		return remove_files(machine, error);
 	if (r >= 0)
 		r = rights_check(RIGHTS_ATTACH, error);
 	if (r >= 0)
 		r = shunt_detach(instance, machine, error);
 	/* The namespace outlives the device, so that what cannot be taken back can be looked at. */
-	if (r >= 0)
-		remove_files(machine);
-	return r < 0 ? r : 0;
+	return r < 0 ? r : remove_files(machine, error);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "attachment.h"
 
+#include <time.h>
+
 #include "address.h"
 #include "forward.h"
 #include "ipam.h"
@@ -65,14 +67,14 @@ int attachment_create_pair(struct attachment *a, struct shunt_error *error)
 		a->endpoint.flags |= SHUNT_F_ETHERNET;
 	r = netlink_ifindex(a->instance->host, a->endpoint.host, &a->endpoint.ifindex);
 	if (r < 0)
-		return shunt_fail(error, r, "%s: just made, and gone: %s", a->endpoint.host, strerror(-r));
+		return shunt_fail(error, r, "%s was made, but cannot be looked at: %s", a->endpoint.host, strerror(-r));
 	r = registry_put(&a->instance->datapath, &a->key, &a->endpoint);
 	if (r < 0)
 		return shunt_fail(error, r, "cannot write the registry: %s", strerror(-r));
 	shunt_parked_name(a->request->id, a->interface, parked);
 	r = a->handover ? netlink_ifindex(a->instance->host, parked, &a->peer)
 			: netlink_ifindex(a->container, a->interface, &a->peer);
-	return r < 0 ? shunt_fail(error, r, "%s, the container's end: just made, and gone: %s", a->interface, strerror(-r)) : 0;
+	return r < 0 ? shunt_fail(error, r, "%s, the container's end, was made, but cannot be looked at: %s", a->interface, strerror(-r)) : 0;
 }
 
 static void fill_family(struct shunt_interface *interface, const struct shunt_prefix *subnet)
@@ -167,8 +169,8 @@ static int add_route(struct attachment *a, int family, struct shunt_error *error
 		return 0;
 	msg = route_msg(&address, a->endpoint.ifindex);
 	r = netlink_call(a->instance->host, msg, NULL, NULL, &words);
-	return r < 0 ? shunt_fail(error, r, "route to %s on %s: %s; 'ip route show table all' has what is in its way",
-				  prefix_format(&address, text), a->endpoint.host, words.text) : 0;
+	return r < 0 ? shunt_fail(error, r, "route to %s on %s: %s%s", prefix_format(&address, text), a->endpoint.host, words.text,
+				  r == -EEXIST ? "; 'ip route show table all' has what is in its way" : "") : 0;
 }
 
 /* Without harm to default routes that the host learnt from a router: see forward6_enable(). */
@@ -234,6 +236,27 @@ static int publish(struct attachment *a, struct shunt_error *error)
 	return 0;
 }
 
+/* A moment, mostly none; where it takes longer than this, the machine is so busy that the first packet may well be late. */
+#define LOCAL_TRIES 200
+#define LOCAL_WAIT_NS (1000 * 1000)
+
+static int await_address(struct attachment *a, struct shunt_error *error)
+{
+	const struct timespec wait = { .tv_nsec = LOCAL_WAIT_NS };
+	struct shunt_prefix address;
+	int r = 0;
+
+	if (!endpoint_address(&a->endpoint, AF_INET6, &address))
+		return 0;
+	for (int tries = 0; tries < LOCAL_TRIES; tries++) {
+		r = route_is_local(a->container, &address);
+		if (r != 0)
+			break;
+		(void)nanosleep(&wait, NULL);
+	}
+	return r < 0 ? shunt_fail(error, r, "in the container: cannot look its IPv6 address up: %s", strerror(-r)) : 0;
+}
+
 /*
  * The host end came up before its peer, so it has no carrier until the kernel's link watch has run, and drops what is sent
  * by it until then. Whoever asks for a device makes it run for that device now (rtnl_getlink(), since 6.8).
@@ -251,6 +274,8 @@ int attachment_finish(struct attachment *a, struct shunt_error *error)
 
 	if (!a->handover) {
 		r = configure_container(a, error);
+		if (r >= 0)
+			r = await_address(a, error);
 		if (r >= 0)
 			r = await_carrier(a, error);
 		if (r >= 0)

@@ -44,12 +44,16 @@ int forward_enabled(const char *name, int family)
 	return r < 0 ? r : value != '0';
 }
 
-bool ipv6_available(void)
+int ipv6_available(void)
 {
 	_cleanup_close_ int fd = open_sysctl("ipv6", "default", "disable_ipv6", O_RDONLY);
 	char value;
+	int r;
 
-	return fd >= 0 && read_digit(fd, &value) == 0 && value == '0';
+	if (fd < 0)
+		return fd == -ENOENT ? 0 : fd;
+	r = read_digit(fd, &value);
+	return r < 0 ? r : value == '0';
 }
 
 /* An accept_ra that was raised: what to write back, or fd -1 for nothing. */

@@ -28,7 +28,7 @@ int forward6_enable(const char *name, const uint32_t *guarded, size_t n_guarded,
 /* Whether a device forwards, by its sysctl: 1, 0, or an errno. @family is AF_INET or AF_INET6. */
 int forward_enabled(const char *name, int family);
 
-/* Whether a new device of this host has IPv6: the kernel has it, and it is not disabled by default. */
-bool ipv6_available(void);
+/* Whether a new device of this host has IPv6: 1 where the kernel has it and it is not disabled by default, 0, or an errno. */
+int ipv6_available(void);
 
 #endif

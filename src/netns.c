@@ -11,6 +11,8 @@
 
 #include "util.h"
 
+#define RETURN_TRIES 100
+
 /* Whether @fd is our own network namespace: 1, 0, or a negative errno. */
 static int netns_is_ours(int fd)
 {
@@ -84,7 +86,9 @@ int netns_call(int netns_fd, int (*call)(void *arg, struct shunt_error *error), 
 	if (setns(netns_fd, CLONE_NEWNET) < 0)
 		return shunt_fail(error, -errno, "cannot enter the container's network namespace: %m");
 	r = call(arg, error);
-	if (setns(own, CLONE_NEWNET) < 0)
-		abort();
+	/* For want of memory, at most. Whoever cannot return must not go on: what it does next would happen to the container. */
+	for (int tries = 0; setns(own, CLONE_NEWNET) < 0; tries++)
+		if (tries == RETURN_TRIES)
+			abort();
 	return r;
 }

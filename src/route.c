@@ -32,6 +32,33 @@ struct nl_msg *route_msg(const struct shunt_prefix *destination, uint32_t ifinde
 	return NULL;
 }
 
+static int read_type(const struct nlmsghdr *reply, void *arg)
+{
+	const struct rtmsg *header = NLMSG_DATA(reply);
+
+	if (reply->nlmsg_type == RTM_NEWROUTE)
+		*(uint8_t *)arg = header->rtm_type;
+	return 0;
+}
+
+int route_is_local(struct netlink *netlink, const struct shunt_prefix *address)
+{
+	const struct rtmsg header = {
+		.rtm_family = (uint8_t)address->family, .rtm_dst_len = address->length, .rtm_flags = RTM_F_FIB_MATCH,
+	};
+	_cleanup_nlmsg_ struct nl_msg *msg = nlmsg_alloc_simple(RTM_GETROUTE, 0);
+	uint8_t type = RTN_UNSPEC;
+	int r;
+
+	if (!msg || nlmsg_append(msg, (void *)&header, sizeof(header), NLMSG_ALIGNTO) < 0 ||
+	    nla_put(msg, RTA_DST, address->family == AF_INET ? 4 : 16, address->bytes) < 0)
+		return -ENOMEM;
+	r = netlink_call(netlink, msg, read_type, &type, NULL);
+	if (r < 0)
+		return r == -ENETUNREACH || r == -EHOSTUNREACH ? 0 : r;
+	return type == RTN_LOCAL;
+}
+
 /* One route of a dump, as far as anybody here asks. */
 struct route {
 	struct shunt_prefix destination;

@@ -14,6 +14,12 @@
 /* A route to @destination on @ifindex itself, main table, our protocol number; length 0 for a default route. */
 struct nl_msg *route_msg(const struct shunt_prefix *destination, uint32_t ifindex);
 
+/*
+ * Whether packets to @address are taken in where @netlink is: 1, 0, or an errno. The kernel enters a new IPv6 address into
+ * its tables behind our back, NODAD or not (addrconf_dad_work()).
+ */
+int route_is_local(struct netlink *netlink, const struct shunt_prefix *address);
+
 /**
  * route_overlap() - Which route of the host shares addresses with a subnet
  * @subnet:	the network's

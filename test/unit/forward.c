@@ -166,11 +166,11 @@ static void device_that_is_not_there_is_named(void **state)
 static void ipv6_is_available_unless_new_devices_have_none(void **state)
 {
 	(void)state;
-	assert_true(ipv6_available());
+	assert_int_equal(ipv6_available(), 1);
 	set_sysctl("ipv6/conf/default/disable_ipv6", '1');
-	assert_false(ipv6_available());
+	assert_int_equal(ipv6_available(), 0);
 	set_sysctl("ipv6/conf/default/disable_ipv6", '0');
-	assert_true(ipv6_available());
+	assert_int_equal(ipv6_available(), 1);
 }
 
 int main(void)
