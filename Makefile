@@ -42,6 +42,7 @@ FUZZ_ENGINE := $(patsubst %.c,$(B)/fuzz/%.o,$(filter-out src/main.c,$(SOURCES)))
 FUZZ_CFLAGS = $(filter-out -Werror,$(CFLAGS)) -Wno-unknown-warning-option -g -O1 -fno-sanitize-recover=undefined \
 	-fsanitize=address,undefined
 FUZZ_SECONDS ?= 600
+NEXT := $(B)/next/programs/build/shunt $(B)/next/layout/build/shunt
 
 .PHONY: all check fuzz demo install uninstall clean
 .DELETE_ON_ERROR:
@@ -67,7 +68,7 @@ $(B)/%.skel.h: $(B)/%.bpf.o
 	$(call say,SKEL)
 	$(Q)$(BPFTOOL) gen skeleton $< name $*_bpf >$@
 
-$(B)/src/datapath.o $(PACKET): $(B)/shunt.skel.h
+$(B)/src/loader.o $(PACKET): $(B)/shunt.skel.h
 
 $(B)/hooks/nspawn-text.o: $(wildcard units/*)
 
@@ -92,6 +93,11 @@ $(B)/test/fuzz/%: test/fuzz/%.c $(FUZZ_ENGINE)
 	$(call say,LINK)
 	$(Q)$(CLANG) $(CPPFLAGS) $(FUZZ_CFLAGS),fuzzer -MMD -MP -o $@ $< $(FUZZ_ENGINE) $(LDLIBS)
 
+# Other versions, for an upgrade to meet.
+$(B)/next/%/build/shunt: $(SOURCES) $(wildcard src/*.h hooks/*.h bpf/* include/*/* units/*) test/upgrade/build
+	$(call say,NEXT)
+	$(Q)test/upgrade/build $* $(B)/next/$* >/dev/null
+
 # For each target FUZZ_SECONDS, from its corpus and dictionary. What is new is kept in build/corpus, a finding beside it.
 fuzz: $(FUZZ)
 	for target in $(notdir $(FUZZ)); do \
@@ -101,7 +107,7 @@ fuzz: $(FUZZ)
 			$(B)/corpus/$$target test/fuzz/$$target.corpus || exit 1; \
 	done
 
-check: all $(UNIT) $(PACKET) $(FUZZ)
+check: all $(UNIT) $(PACKET) $(FUZZ) $(NEXT)
 	test/check
 
 demo: all

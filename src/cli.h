@@ -87,6 +87,7 @@ int verb_list(struct cli *cli, int argc, char **argv);
 int verb_show(struct cli *cli, int argc, char **argv);
 int verb_run(struct cli *cli, int argc, char **argv);
 int verb_gc(struct cli *cli, int argc, char **argv);
+int verb_upgrade(struct cli *cli, int argc, char **argv);
 int verb_doctor(struct cli *cli, int argc, char **argv);
 int verb_network(struct cli *cli, int argc, char **argv);
 int verb_oci_hook(struct cli *cli, int argc, char **argv);

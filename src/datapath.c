@@ -7,14 +7,13 @@
 #include <limits.h>
 #include <linux/bpf.h>
 #include <sys/stat.h>
-#include <sys/utsname.h>
 
+#include "loader.h"
 #include "netns.h"
-#include "shunt.skel.h"
 #include "version.h"
 
 /* Names of the pins in datapath/. */
-static const char *const object_names[DATAPATH_OBJECTS] = {
+const char *const datapath_names[DATAPATH_OBJECTS] = {
 	[MAP_INTERFACES] = "interfaces",
 	[MAP_ADDRESSES4] = "addresses4",
 	[MAP_ADDRESSES6] = "addresses6",
@@ -31,7 +30,7 @@ static const char *const object_names[DATAPATH_OBJECTS] = {
 
 static const char *object_path(const char *state, const char *directory, enum datapath_object object, char *buffer)
 {
-	snprintf(buffer, PATH_MAX, "%s/%s/%s", state, directory, object_names[object]);
+	snprintf(buffer, PATH_MAX, "%s/%s/%s", state, directory, datapath_names[object]);
 	return buffer;
 }
 
@@ -51,8 +50,8 @@ static int check_meta(const char *state, int meta_fd, struct shunt_error *error)
 
 	if (bpf_map_lookup_elem(meta_fd, &zero, &meta) < 0)
 		return shunt_fail(error, -errno, "%s/datapath/meta: cannot be read: %m", state);
-	if (meta.abi != SHUNT_ABI)
-		return shunt_fail(error, -EPROTO, "%s was loaded by shunt %.24s (layout %u, this is %s with %u); "
+	if (meta.abi > SHUNT_ABI)
+		return shunt_fail(error, -EPROTO, "%s was loaded by the newer shunt %.24s (layout %u, this is %s with %u); "
 				  "use that version, or detach all and run its 'shunt gc'",
 				  state, meta.version, meta.abi, SHUNT_VERSION, SHUNT_ABI);
 	/* Its interface numbers mean nothing in another namespace, or something else. */
@@ -62,37 +61,32 @@ static int check_meta(const char *state, int meta_fd, struct shunt_error *error)
 		return shunt_fail(error, -EXDEV, "%s belongs to network namespace %llu and this is %llu; go there, or give "
 				  "--state another directory", state, (unsigned long long)meta.netns_ino,
 				  (unsigned long long)here.st_ino);
+	if (meta.abi < SHUNT_ABI)
+		return shunt_fail(error, -ESTALE, "%s was loaded by the older shunt %.24s; run 'shunt upgrade'", state, meta.version);
 	return 0;
 }
 
-/* The last thing that libbpf said, which for a program that the verifier refused is the reason. */
-static char libbpf_words[256];
-
-static int keep_words(enum libbpf_print_level level, const char *format, va_list arguments)
+int datapath_check(const char *state, struct shunt_error *error)
 {
-	if (level == LIBBPF_WARN) {
-		vsnprintf(libbpf_words, sizeof(libbpf_words), format, arguments);
-		libbpf_words[strcspn(libbpf_words, "\n")] = '\0';
-	}
-	return 0;
+	char path[PATH_MAX];
+	_cleanup_close_ int meta = -EBADF;
+
+	loader_quiet();
+	meta = bpf_obj_get(object_path(state, "datapath", MAP_META, path));
+	if (meta < 0)
+		return shunt_fail(error, -errno, errno == ENOENT ? "%s: nothing is attached here" : "%s: %m", path);
+	return check_meta(state, meta, error);
 }
 
 int datapath_open(const char *state, struct datapath *ret, struct shunt_error *error)
 {
 	_cleanup_(datapath_close) struct datapath datapath = DATAPATH_NONE;
 	char path[PATH_MAX];
-	int r;
+	int r = datapath_check(state, error);
 
-	libbpf_set_print(keep_words);
-	datapath.fd[MAP_META] = bpf_obj_get(object_path(state, "datapath", MAP_META, path));
-	if (datapath.fd[MAP_META] < 0)
-		return shunt_fail(error, -errno, errno == ENOENT ? "%s: nothing is attached here" : "%s: %m", path);
-	r = check_meta(state, datapath.fd[MAP_META], error);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < DATAPATH_OBJECTS; i++) {
-		if (i == MAP_META)
-			continue;
 		datapath.fd[i] = bpf_obj_get(object_path(state, "datapath", i, path));
 		/* They were renamed into place together, so that one alone was removed by hand. */
 		if (datapath.fd[i] < 0 && errno == ENOENT)
@@ -104,19 +98,6 @@ int datapath_open(const char *state, struct datapath *ret, struct shunt_error *e
 	*ret = datapath;
 	datapath = (struct datapath) DATAPATH_NONE;
 	return 0;
-}
-
-static void shunt_bpf_destroyp(struct shunt_bpf **skeleton)
-{
-	shunt_bpf__destroy(*skeleton);
-}
-
-static int skeleton_fd(const struct shunt_bpf *skeleton, enum datapath_object object)
-{
-	const struct bpf_map *map = bpf_object__find_map_by_name(skeleton->obj, object_names[object]);
-	const struct bpf_program *program = bpf_object__find_program_by_name(skeleton->obj, object_names[object]);
-
-	return map ? bpf_map__fd(map) : bpf_program__fd(program);
 }
 
 /* Removes a directory of pins, whatever version made them. None there is no error. */
@@ -135,53 +116,30 @@ static int remove_pins(const char *state, const char *name)
 	return rmdir(path) < 0 ? -errno : 0;
 }
 
-/* Nearly always the kernel's age. */
-static int cannot_load(int r, struct shunt_error *error)
+int datapath_remove_staged(const char *state)
 {
-	struct utsname name;
-
-	if (datapath_probe_tcx() == 0 && uname(&name) == 0)
-		return shunt_fail(error, -EOPNOTSUPP, "Linux %s has no tcx to attach programs with; use Linux 6.8 or later", name.release);
-	return shunt_fail(error, r, "cannot load the BPF programs: %s (%s); 'shunt doctor' says what this kernel lacks", strerror(-r),
-			  libbpf_words);
+	return remove_pins(state, DATAPATH_STAGED);
 }
 
 int datapath_load(const char *state, struct shunt_error *error)
 {
-	struct shunt_meta meta = { .abi = SHUNT_ABI, .version = SHUNT_VERSION };
-	_cleanup_(shunt_bpf_destroyp) struct shunt_bpf *skeleton = NULL;
-	struct stat here;
-	const uint32_t zero = 0;
-	char path[PATH_MAX], final[PATH_MAX];
-	int r;
+	_cleanup_(loader_closep) struct shunt_bpf *loader = NULL;
+	char staged[PATH_MAX], final[PATH_MAX];
+	int r = loader_open(&loader, error);
 
-	if (stat("/proc/thread-self/ns/net", &here) < 0)
-		return shunt_fail(error, -errno, "cannot look at my own network namespace: %m");
-	meta.netns_dev = here.st_dev;
-	meta.netns_ino = here.st_ino;
-	skeleton = shunt_bpf__open_and_load();
-	if (!skeleton)
-		return cannot_load(-errno, error);
-	if (bpf_map_update_elem(skeleton_fd(skeleton, MAP_META), &zero, &meta, BPF_ANY) < 0)
-		return shunt_fail(error, -errno, "cannot write the meta map: %m");
-
-	/* Pinned aside and renamed: datapath/ is whole or not there. What a killed loader left is in our way. */
-	remove_pins(state, "loading");
-	snprintf(path, sizeof(path), "%s/loading", state);
-	if (mkdir(path, 0700) < 0)
-		return shunt_fail(error, -errno, "%s: cannot be made: %m", path);
-	for (size_t i = 0; i < DATAPATH_OBJECTS; i++)
-		if (bpf_obj_pin(skeleton_fd(skeleton, i), object_path(state, "loading", i, path)) < 0) {
-			r = -errno;
-			remove_pins(state, "loading");
-			return shunt_fail(error, r, "%s: cannot be pinned: %s", path, strerror(-r));
-		}
-	snprintf(path, sizeof(path), "%s/loading", state);
+	if (r >= 0)
+		r = loader_load(loader, error);
+	if (r >= 0)
+		r = loader_stage(loader, state, error);
+	if (r < 0)
+		return r;
+	/* Pinned aside and renamed: datapath/ is whole or not there. */
+	snprintf(staged, sizeof(staged), "%s/" DATAPATH_STAGED, state);
 	snprintf(final, sizeof(final), "%s/datapath", state);
-	if (rename(path, final) < 0) {
+	if (rename(staged, final) < 0) {
 		r = -errno;
-		remove_pins(state, "loading");
-		return shunt_fail(error, r, "%s: cannot be renamed: %s", path, strerror(-r));
+		datapath_remove_staged(state);
+		return shunt_fail(error, r, "%s: cannot be renamed: %s", staged, strerror(-r));
 	}
 	return 0;
 }
@@ -189,15 +147,15 @@ int datapath_load(const char *state, struct shunt_error *error)
 int datapath_unload(const char *state, struct shunt_error *error)
 {
 	char path[PATH_MAX], aside[PATH_MAX];
-	int r = remove_pins(state, "loading");
+	int r = remove_pins(state, DATAPATH_STAGED);
 
 	snprintf(path, sizeof(path), "%s/datapath", state);
-	snprintf(aside, sizeof(aside), "%s/loading", state);
+	snprintf(aside, sizeof(aside), "%s/" DATAPATH_STAGED, state);
 	/* One step for whoever looks; what a kill leaves aside, the next load or unload removes. */
 	if (r >= 0 && rename(path, aside) < 0 && errno != ENOENT)
 		r = -errno;
 	if (r >= 0)
-		r = remove_pins(state, "loading");
+		r = remove_pins(state, DATAPATH_STAGED);
 	return r < 0 ? shunt_fail(error, r, "%s: cannot be removed: %s", path, strerror(-r)) : 0;
 }
 

@@ -24,18 +24,32 @@ enum datapath_object {
 	DATAPATH_OBJECTS,
 };
 
+/* Their pins in datapath/, and their names in the BPF object. */
+extern const char *const datapath_names[DATAPATH_OBJECTS];
+
+/* Where they are pinned before they are whole, and again before they go. */
+#define DATAPATH_STAGED "loading"
+
 struct datapath {
 	int fd[DATAPATH_OBJECTS];
 };
 
 #define DATAPATH_NONE { .fd = { [0 ... DATAPATH_OBJECTS - 1] = -EBADF } }
 
-/* Opens the pins of @state. -ENOENT: nothing is loaded; -EPROTO: another version's layout; -EXDEV: another namespace's. */
+/*
+ * Opens the pins of @state. -ENOENT: nothing is loaded; -EPROTO: a newer version's layout; -ESTALE: an older one's, see
+ * upgrade.h; -EXDEV: another namespace's.
+ */
 int datapath_open(const char *state, struct datapath *ret, struct shunt_error *error);
+/* The same without opening them. */
+int datapath_check(const char *state, struct shunt_error *error);
 void datapath_close(struct datapath *datapath);
 
 /* Loads and pins everything for the namespace we are in; the caller holds the state directory's exclusive lock. */
 int datapath_load(const char *state, struct shunt_error *error);
+
+/* What a killed load, upgrade or unload has left aside. */
+int datapath_remove_staged(const char *state);
 
 /* Takes the pins of programs and maps away, also those that a killed load or unload left; the same lock. */
 int datapath_unload(const char *state, struct shunt_error *error);

@@ -10,6 +10,7 @@
 #include <sys/vfs.h>
 
 #include "path.h"
+#include "upgrade.h"
 
 #define BPFFS "/sys/fs/bpf"
 
@@ -108,8 +109,25 @@ static int make_directories(const struct shunt_instance *instance, struct shunt_
 }
 
 /*
- * Opens the datapath under the shared lock, loading it first where there is none. flock() trades locks in two steps, so
- * that between load and use somebody may unload: then once more.
+ * With the directory to ourselves: finishes what a killed upgrade has left, and loads or replaces what is not of our layout.
+ * Only who may create does that: it takes more rights than looking and detaching have.
+ */
+static int make_current(struct shunt_instance *instance, bool create, struct shunt_error *error)
+{
+	int r = datapath_check(instance->state, error);
+
+	if (r == -ENOENT && create)
+		return datapath_load(instance->state, error);
+	if (r == -ESTALE && create)
+		r = upgrade_datapath(instance, error);
+	else if (r >= 0 && upgrade_is_unfinished(instance))
+		r = upgrade_finish(instance, error);
+	return r < 0 ? r : 0;
+}
+
+/*
+ * Opens the datapath under the shared lock, and makes it what it should be first. flock() trades locks in two steps, so that
+ * between that and use somebody may unload: then once more.
  */
 static int open_datapath(struct shunt_instance *instance, bool create, struct shunt_error *error)
 {
@@ -118,19 +136,14 @@ static int open_datapath(struct shunt_instance *instance, bool create, struct sh
 
 		if (r < 0)
 			return shunt_fail(error, r, "%s: cannot be locked: %s", instance->state, strerror(-r));
-		r = datapath_open(instance->state, &instance->datapath, error);
-		if (r != -ENOENT || !create)
-			return r;
-
-		r = lock(instance->fd, LOCK_EX);
-		if (r < 0)
-			return shunt_fail(error, r, "%s: cannot be locked: %s", instance->state, strerror(-r));
-		r = datapath_open(instance->state, &instance->datapath, error);
-		if (r == 0)
-			datapath_close(&instance->datapath);	/* another was first */
-		else if (r == -ENOENT)
-			r = datapath_load(instance->state, error);
-		instance->datapath = (struct datapath) DATAPATH_NONE;
+		if (!upgrade_is_unfinished(instance)) {
+			r = datapath_open(instance->state, &instance->datapath, error);
+			if (!create || (r != -ENOENT && r != -ESTALE))
+				return r;
+		}
+		r = instance_lock_alone(instance, error);
+		if (r >= 0)
+			r = make_current(instance, create, error);
 		if (r < 0)
 			return r;
 	}
@@ -281,6 +294,13 @@ int instance_remove_endpoint(const struct shunt_instance *instance, const char *
 	if (unlinkat(instance->fd, path, AT_REMOVEDIR) < 0 && errno != ENOENT)
 		return shunt_fail(error, -errno, "%s/%s: cannot be removed: %m", instance->state, path);
 	return 0;
+}
+
+int instance_lock_alone(const struct shunt_instance *instance, struct shunt_error *error)
+{
+	int r = lock(instance->fd, LOCK_EX);
+
+	return r < 0 ? shunt_fail(error, r, "%s: cannot be locked: %s", instance->state, strerror(-r)) : 0;
 }
 
 int instance_lock_exclusive(const struct shunt_instance *instance)

@@ -40,6 +40,9 @@ int instance_lock_endpoint(const struct shunt_instance *instance, const char *ho
 /* Removes that directory, whose lock the caller holds, if it is empty. */
 int instance_remove_endpoint(const struct shunt_instance *instance, const char *host, struct shunt_error *error);
 
+/* Waits until nobody else has the instance open, and keeps it so. */
+int instance_lock_alone(const struct shunt_instance *instance, struct shunt_error *error);
+
 /* Trades the shared lock for the exclusive one if nobody else has the instance open: 1 or 0, or an errno. */
 int instance_lock_exclusive(const struct shunt_instance *instance);
 

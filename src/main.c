@@ -22,6 +22,7 @@ const struct verb verbs[] = {
 	{ "run", verb_run, RIGHTS_ALL, "[--id ID] " REQUEST_USAGE " -- COMMAND...",
 	  "Run a command in a network namespace of its own" },
 	{ "gc", verb_gc, RIGHTS_DETACH, "[--json]", "Remove what no living container owns" },
+	{ "upgrade", verb_upgrade, RIGHTS_ATTACH, "[--json]", "Replace another version's programs, under load" },
 	{ "doctor", verb_doctor, RIGHTS_ATTACH, "[--json]", "Say what this host can do and what is wrong" },
 	{ "network", verb_network, RIGHTS_NONE, "list | show NAME [--json]", "Show the networks and their free addresses" },
 	{ "oci-hook", verb_oci_hook, RIGHTS_ATTACH_PROCESS, "createRuntime|prestart|poststop",

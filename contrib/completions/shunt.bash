@@ -57,7 +57,7 @@ _shunt() {
         esac
 
         case $verb in
-        '') words='attach detach list show run gc doctor network oci-hook nspawn --state --json --help --version' ;;
+        '') words='attach detach list show run gc upgrade doctor network oci-hook nspawn --state --json --help --version' ;;
         attach) words="--netns --pid $request --state --json --help" ;;
         detach | show) words="$(_shunt_ids) --state --json --help" ;;
         run)

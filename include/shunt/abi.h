@@ -169,7 +169,7 @@ _Static_assert(sizeof(struct shunt_network_record) == 24, "shunt_network_record 
 
 #define SHUNT_MAX_NETWORKS 1024
 
-/* Map "meta", BPF_MAP_TYPE_ARRAY of one: what loaded the rest. */
+/* Map "meta", BPF_MAP_TYPE_ARRAY of one: what loaded the rest. Every version reads this one as it is: it only grows. */
 struct shunt_meta {
 	__u32 abi;			/* SHUNT_ABI */
 	__u32 pad;

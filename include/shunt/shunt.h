@@ -143,6 +143,16 @@ struct shunt_gc_result {
  */
 int shunt_gc(const char *state, struct shunt_gc_result *ret, struct shunt_error *error);
 
+#define SHUNT_VERSION_MAX 25
+
+struct shunt_upgrade_result {
+	char from[SHUNT_VERSION_MAX];	/* the version that had loaded the datapath; "" where there is none */
+	unsigned links;			/* of endpoints and uplinks that changed over; 0 where all was as it should be */
+};
+
+/* Replaces the programs of another version by this one's and converts its maps, with no packet lost. */
+int shunt_upgrade(const char *state, struct shunt_upgrade_result *ret, struct shunt_error *error);
+
 /* Networks: files in the directory SHUNT_NETWORKS (or /etc/shunt/networks), and the built-in default. */
 int shunt_network_load(const char *name, struct shunt_network *ret, struct shunt_error *error);
 /* Names in their order, NULL-terminated; the caller's to free with strv_free(). */

@@ -103,7 +103,7 @@ static void datapath_of_another_namespace_or_layout_or_with_holes_is_refused(voi
 	meta.abi++;
 	strcpy(meta.version, "7.77");
 	assert_int_equal(bpf_map_update_elem(instance->datapath.fd[MAP_META], &zero, &meta, BPF_ANY), 0);
-	assert_refused(shunt_open(STATE, true, &second, &error), -EPROTO, &error, "was loaded by shunt 7.77");
+	assert_refused(shunt_open(STATE, true, &second, &error), -EPROTO, &error, "was loaded by the newer shunt 7.77");
 	meta.abi--;
 	assert_int_equal(bpf_map_update_elem(instance->datapath.fd[MAP_META], &zero, &meta, BPF_ANY), 0);
 

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * loader.h - the BPF object that this program carries, on its way into the kernel.
+ */
+#ifndef SHUNT_LOADER_H
+#define SHUNT_LOADER_H
+
+#include "datapath.h"
+
+struct shunt_bpf;
+struct bpf_map;
+struct btf;
+
+/* From here on libbpf keeps to itself what it would print; a load that fails says its last words. */
+void loader_quiet(void);
+
+/* Reads the object; nothing of it is in the kernel yet. *ret is the caller's to loader_close(). */
+int loader_open(struct shunt_bpf **ret, struct shunt_error *error);
+void loader_closep(struct shunt_bpf **loader);
+
+/* The map of an object that is one, for bpf_map__reuse_fd() and for what it is made of. */
+struct bpf_map *loader_map(const struct shunt_bpf *loader, enum datapath_object object);
+/* What describes its types; the object's own. */
+const struct btf *loader_btf(const struct shunt_bpf *loader);
+
+/* Makes maps and programs, and writes into the meta map that they are ours and of this network namespace. */
+int loader_load(struct shunt_bpf *loader, struct shunt_error *error);
+int loader_fd(const struct shunt_bpf *loader, enum datapath_object object);
+
+/* Pins all of it in STATE/loading, which it makes; what was there before is removed. */
+int loader_stage(const struct shunt_bpf *loader, const char *state, struct shunt_error *error);
+
+#endif

@@ -1,0 +1,98 @@
+#!/bin/bash
+# lab: timeout=300
+# Another version takes over under load: with other programs, and with maps of another layout. What flows flows on.
+. "$(dirname "$0")/lib.bash"
+
+old=$(command -v shunt)
+programs=$PWD/build/next/programs/build/shunt
+layout=$PWD/build/next/layout/build/shunt
+[ -x "$programs" ] && [ -x "$layout" ] || die "make build/next/{programs,layout}/build/shunt comes first"
+seconds=${LAB_SECONDS:-6}
+
+# use SHUNT: what the helpers call shunt from here on
+use() { mkdir -p /tmp/bin; ln -sfn "$1" /tmp/bin/shunt; hash -r; }
+PATH=/tmp/bin:$PATH
+# links FIELD: of all that we have pinned
+links() { find /sys/fs/bpf/shunt/{endpoints,uplinks} -type f -exec bpftool -j link show pinned {} \; | jq -sc "[.[].$1] | unique"; }
+packets() { shunt show "$1" --json | jq .counters.tx_packets; }
+list() { shunt list --json | jq -c '[.[] | {id, addresses, interface, peer, created, state}]'; }
+
+use "$old"
+check_equal "nothing is loaded, nothing is done" "nothing is loaded" "$(shunt upgrade)"
+world
+plain a
+plain b
+before=$(list) links=$(links id) loaded=$(links prog_id) counted=$(packets a)
+check "a second time changes nothing" sh -c "shunt upgrade | grep -x '.* to .*: 0 links changed over'"
+check_equal "no link has another program" "$loaded" "$(links prog_id)"
+
+# losses: what devices dropped, as NAME IN OUT
+losses() { (cd /sys/class/net && grep . -r nk*/statistics/[rt]x_dropped wire/statistics/[rt]x_dropped); }
+lost=$(losses)
+
+# What must not notice: a stream out, a stream between the two, and pings each way.
+flows=()
+flow() { local file=/tmp/flow.$1; shift; "$@" >"$file" 2>&1 & flows+=($!); }
+ip netns exec beyond iperf3 --server --one-off >/tmp/server.beyond 2>&1 &
+ip netns exec b iperf3 --server --one-off >/tmp/server.b 2>&1 &
+listens() { ip netns exec "$1" ss -Htln 'sport = 5201' | grep -q .; }
+eventually listens beyond
+eventually listens b
+flow out ip netns exec a iperf3 --json --client 10.99.0.2 --time $((seconds * 2)) --bitrate 50M
+flow between ip netns exec a iperf3 --json --client "$(address6 b)" --time $((seconds * 2)) --bitrate 50M
+flow ping4 beyond ping -f -q -i 0.002 -w $((seconds * 2)) "$(address4 a)"
+flow ping6 ip netns exec b ping -f -q -i 0.002 -w $((seconds * 2)) "$(address6 a)"
+
+sleep $((seconds / 2))
+use "$programs"
+check "an upgrade to other programs" sh -c "shunt upgrade --json | jq -e '.links >= 5 and .from != .to'"
+check_equal "the links are the same" "$links" "$(links id)"
+check_not "their programs are not" test "$loaded" = "$(links prog_id)"
+check_equal "what is attached is the same" "$before" "$(list)"
+sleep $((seconds / 2))
+loaded=$(links prog_id)
+use "$layout"
+refuse "older shunt .*'shunt upgrade'" shunt list
+check "an upgrade to another layout" shunt upgrade
+check_equal "the links are the same" "$links" "$(links id)"
+check_not "their programs are not" test "$loaded" = "$(links prog_id)"
+check_equal "what is attached is the same" "$before" "$(list)"
+check "what was counted is not lost" test "$(packets a)" -gt "$counted"
+for pid in "${flows[@]}"; do wait "$pid" || { tail -n 20 /tmp/flow.*; die "a flow broke"; }; done
+for name in ping4 ping6; do check "no $name was lost" grep -q ' 0% packet loss' /tmp/flow.$name; done
+for name in out between; do check "the stream $name got through" jq -e '.end.sum_received.bytes > 1000000' /tmp/flow.$name; done
+# What a busy machine sends again for impatience arrives twice, and its receiver says so; what was lost does not.
+twice=$(ip netns exec a nstat -asz TcpExtTCPDSACKRecvSegs | awk '$1 == "TcpExtTCPDSACKRecvSegs" { print $2 }')
+check "and nothing of it was lost" test "$(jq -s 'map(.end.sum_sent.retransmits) | add' /tmp/flow.out /tmp/flow.between)" -le "$twice"
+check_equal "nor dropped at any device" "$lost" "$(losses)"
+
+# The older version meets the newer maps.
+use "$old"
+pins=$(find /sys/fs/bpf/shunt | sort)
+refuse 'loaded by the newer shunt .*layout' shunt list
+refuse 'loaded by the newer shunt' shunt attach c --netns /run/netns/a
+refuse 'loaded by the newer shunt' shunt detach a
+refuse 'loaded by the newer shunt' shunt upgrade
+refuse 'loaded by the newer shunt' shunt gc
+check_equal "it has touched nothing" "$pins $links" "$(find /sys/fs/bpf/shunt | sort) $(links id)"
+
+# Life goes on with the newer one.
+use "$layout"
+plain c
+check "an endpoint of before reaches one of after" in_ct a ping -n -c 1 -W 5 "$(address4 c)"
+check "and the other way" in_ct c ping -6 -n -c 1 -W 5 "$(address6 b)"
+for name in a b c; do shunt detach $name; ip netns del $name; done
+nothing_left
+unloaded
+
+# Who attaches does not ask: it upgrades.
+use "$old"
+plain a
+use "$layout"
+refuse "older shunt .*'shunt upgrade'" shunt gc
+plain b
+check "an attach has upgraded" in_ct a ping -n -c 1 -W 5 "$(address4 b)"
+for name in a b; do shunt detach $name; ip netns del $name; done
+nothing_left
+unloaded
+finish
