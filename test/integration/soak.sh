@@ -1,0 +1,119 @@
+#!/bin/bash
+# Attach, detach, kill and gc in any order, all at once, again and again: nothing grows, nobody else notices, nothing is left.
+#
+# SOAK_SECONDS  how long (16); 600 is what shunt is held to
+# SOAK_SEED     of the order, which is printed
+. "$(dirname "$0")/lib.bash"
+
+world
+seconds=${SOAK_SECONDS:-16}
+seed=${SOAK_SEED:-$((EPOCHSECONDS % 32768))}
+workers=6 slots=8
+mkdir -p /etc/shunt/networks /tmp/soak
+echo '{ "subnets": ["10.58.0.0/27", "fd58::/64"] }' >/etc/shunt/networks/snug.json
+
+# What there is on our account; links are counted by their programs, pinned or not.
+holds() {
+        local pin map entries=() programs
+        programs=$(for pin in /sys/fs/bpf/shunt/datapath/shunt_*; do bpftool -j prog show pinned "$pin"; done | jq -s '[.[].id]')
+        for map in interfaces addresses4 addresses6 registry networks; do
+                entries+=("$(bpftool -j map dump pinned /sys/fs/bpf/shunt/datapath/$map | jq length)")
+        done
+        echo "$(loaded | wc -l) programs and maps," \
+                "$(bpftool -j link show | jq --argjson ids "$programs" '[.[] | select(.prog_id as $id | $ids | index($id))] | length') links," \
+                "$(find /sys/fs/bpf/shunt -mindepth 1 | wc -l) pins, entries ${entries[*]}," \
+                "$(find /sys/class/net -name 'nk*' | wc -l) devices"
+}
+# In KiB: what the kernel cannot take back, and its memory for each CPU.
+memory() { awk '/^(SUnreclaim|Percpu):/ { sum += $2 } END { print sum }' /proc/meminfo; }
+files() { cut -f1 /proc/sys/fs/file-nr; }
+
+# A slot is a container: a namespace that lives as long as the process in it.
+declare -A process
+ours=$(readlink /proc/self/ns/net)
+born() { # SLOT
+        [ -z "${process[$1]:-}" ] || return 0
+        unshare --net sleep infinity &
+        process[$1]=$!
+        while [ "$(readlink "/proc/${process[$1]}/ns/net")" = "$ours" ]; do nap 5000; done
+}
+dies() { # SLOT
+        [ -n "${process[$1]:-}" ] || return 0
+        kill -KILL "${process[$1]}"
+        wait "${process[$1]}" 2>/dev/null || true
+        process[$1]=
+}
+# killed COMMAND...: by SIGKILL at a moment that nobody chose
+killed() {
+        "$@" >/dev/null 2>&1 &
+        nap $((RANDOM * 2))
+        kill -KILL $! 2>/dev/null || true
+        wait $! 2>/dev/null || true
+}
+# tried PATTERN COMMAND...: that it fails is a finding, unless it says PATTERN
+tried() {
+        local allowed=$1 out
+        shift
+        out=$("$@" 2>&1) || [[ -n $allowed && $out =~ $allowed ]] || echo "$*: $out" >>/tmp/soak/findings
+}
+# Some IDs are everybody's, so that a namespace may have its eth0 by another ID.
+worker() { # NUMBER
+        local slot id attach
+        RANDOM=$((seed + $1))
+        while ((EPOCHSECONDS < end)); do
+                slot=$((RANDOM % slots))
+                id=w$1s$slot
+                ((RANDOM % 5 > 0)) || id=any$slot
+                born $slot
+                attach=(shunt attach $id --pid "${process[$slot]}" --driver "$driver")
+                ((RANDOM % 4 > 0)) || attach+=(--network snug)
+                case $((RANDOM % 10)) in
+                0 | 1 | 2 | 3) tried 'exists in the container already|is full' "${attach[@]}" ;;
+                4 | 5) tried '' shunt detach $id ;;
+                6) killed "${attach[@]}" ;;
+                7) killed shunt detach $id ;;
+                8) dies $slot ;;
+                9) tried '' shunt gc
+                        tried '' shunt list ;;
+                esac
+                echo >>/tmp/soak/did
+        done
+        for slot in "${!process[@]}"; do dies "$slot"; done
+}
+# round SECONDS: all workers; behind them nothing but the keeper
+round() {
+        local i pids=() end=$((EPOCHSECONDS + $1))
+        for ((i = 0; i < workers; i++)); do
+                worker $i &
+                pids+=($!)
+        done
+        wait "${pids[@]}"
+        seed=$((seed + workers))
+        eventually only_keeper
+}
+only_keeper() { shunt gc && [ "$(shunt list --json | jq -r '.[].id')" = keeper ] && [ "$(find /sys/class/net -name 'nk*' | wc -l)" = 1 ]; }
+
+echo "seed $seed"
+: >/tmp/soak/findings
+plain keeper
+v4=$(address4 keeper) v6=$(address6 keeper)
+pinned=$(loaded)
+# The first round warms up: slabs, and what the kernel keeps for the next of the kind.
+round $((seconds / 4))
+before=$(holds) memory=$(memory) files=$(files)
+echo "before: $before, $memory KiB, $files files"
+warm=$(wc -l </tmp/soak/did)
+round $((seconds - seconds / 4))
+did=$(($(wc -l </tmp/soak/did) - warm))
+echo "after $did more steps: $(holds), $(memory) KiB, $(files) files"
+check_equal "nothing failed in $did steps" "" "$(sort /tmp/soak/findings | uniq -c | head -n 20)"
+check_equal "there is as much as before: $before" "$before" "$(holds)"
+check_equal "the same programs and maps are loaded" "$pinned" "$(loaded)"
+check "of memory too: $memory, then $(memory) KiB" test "$(memory)" -lt $((memory + 16384))
+check "and of open files: $files, then $(files)" test "$(files)" -lt $((files + 500))
+check_equal "who was there all the time kept its addresses" "$v4 $v6" "$(address4 keeper) $(address6 keeper)"
+check "and its network" in_ct keeper ping -n -c 1 -W 5 10.99.0.2
+shunt detach keeper
+nothing_left
+unloaded
+finish
