@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "attachment.h"
 
-#include <time.h>
-
 #include "address.h"
 #include "forward.h"
 #include "ipam.h"
@@ -134,6 +132,8 @@ static int configure_container(struct attachment *a, struct shunt_error *error)
 		/* A machine that was told its address has perhaps set it before us. */
 		netlink_batch_add(&batch, families[i] == AF_INET ? "IPv4 address" : "IPv6 address", EEXIST,
 				  link_msg_address(a->peer, &address));
+		if (families[i] == AF_INET6)
+			netlink_batch_add(&batch, "local route", EEXIST, route_msg_local6(&address, a->peer));
 		netlink_batch_add(&batch, "subnet route", EEXIST, route_msg(network_subnet(&a->network, families[i]), a->peer));
 		/* There may be one: the container's first interface keeps it. */
 		netlink_batch_add(&batch, "default route", EEXIST, route_msg(&way_out, a->peer));
@@ -236,27 +236,6 @@ static int publish(struct attachment *a, struct shunt_error *error)
 	return 0;
 }
 
-/* A moment, mostly none; where it takes longer than this, the machine is so busy that the first packet may well be late. */
-#define LOCAL_TRIES 200
-#define LOCAL_WAIT_NS (1000 * 1000)
-
-static int await_address(struct attachment *a, struct shunt_error *error)
-{
-	const struct timespec wait = { .tv_nsec = LOCAL_WAIT_NS };
-	struct shunt_prefix address;
-	int r = 0;
-
-	if (!endpoint_address(&a->endpoint, AF_INET6, &address))
-		return 0;
-	for (int tries = 0; tries < LOCAL_TRIES; tries++) {
-		r = route_is_local(a->container, &address);
-		if (r != 0)
-			break;
-		(void)nanosleep(&wait, NULL);
-	}
-	return r < 0 ? shunt_fail(error, r, "in the container: cannot look its IPv6 address up: %s", strerror(-r)) : 0;
-}
-
 /*
  * The host end came up before its peer, so it has no carrier until the kernel's link watch has run, and drops what is sent
  * by it until then. Whoever asks for a device makes it run for that device now (rtnl_getlink(), since 6.8).
@@ -274,8 +253,6 @@ int attachment_finish(struct attachment *a, struct shunt_error *error)
 
 	if (!a->handover) {
 		r = configure_container(a, error);
-		if (r >= 0)
-			r = await_address(a, error);
 		if (r >= 0)
 			r = await_carrier(a, error);
 		if (r >= 0)

@@ -125,7 +125,7 @@ int cli_operands(struct cli *cli, int argc, char **argv, int min, int max)
 	return CLI_CONTINUE;
 }
 
-int cli_endpoints(const struct cli *cli, struct shunt_info **ret, size_t *ret_n, struct shunt_error *error)
+int cli_endpoints(const struct cli *cli, const char *id, struct shunt_info **ret, size_t *ret_n, struct shunt_error *error)
 {
 	_cleanup_(shunt_closep) struct shunt_instance *instance = NULL;
 	int r;
@@ -136,5 +136,5 @@ int cli_endpoints(const struct cli *cli, struct shunt_info **ret, size_t *ret_n,
 		*ret_n = 0;
 		return 0;
 	}
-	return r < 0 ? r : shunt_list(instance, ret, ret_n, error);
+	return r < 0 ? r : shunt_list(instance, id, ret, ret_n, error);
 }

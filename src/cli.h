@@ -76,8 +76,8 @@ int cli_usage(const struct cli *cli, const char *format, ...) __attribute__((for
 /* Writes what was printed. Return: 0, or an errno: a full disk behind standard output is a failure like any other */
 int cli_flush(void);
 
-/* All endpoints of the instance; none where nothing is loaded. As shunt_list(). */
-int cli_endpoints(const struct cli *cli, struct shunt_info **ret, size_t *ret_n, struct shunt_error *error);
+/* As shunt_list(); none where nothing is loaded. */
+int cli_endpoints(const struct cli *cli, const char *id, struct shunt_info **ret, size_t *ret_n, struct shunt_error *error);
 
 extern const struct verb verbs[];	/* ends with a name of NULL */
 

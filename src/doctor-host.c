@@ -45,7 +45,7 @@ void doctor_endpoints(struct doctor *doctor)
 		/* That nothing is attached was said with the state directory. */
 		return;
 	if (r >= 0)
-		r = shunt_list(instance, &infos, &n, &error);
+		r = shunt_list(instance, NULL, &infos, &n, &error);
 	if (r < 0) {
 		doctor_add(doctor, "endpoints", SEVERITY_FAIL, "", "%s", error.text);
 		return;

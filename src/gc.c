@@ -7,12 +7,20 @@
 #include "endpoint.h"
 #include "uplinks.h"
 
-static bool is_known(const struct registry_entry *entries, size_t n, const char *host)
+static int compare_hosts(const void *a, const void *b)
 {
-	for (size_t i = 0; i < n; i++)
-		if (strncmp(entries[i].endpoint.host, host, SHUNT_IFNAME_MAX) == 0)
-			return true;
-	return false;
+	const struct registry_entry *x = a, *y = b;
+
+	return strncmp(x->endpoint.host, y->endpoint.host, sizeof(x->endpoint.host));
+}
+
+static bool is_known(const struct registry_entry *sorted, size_t n, const char *host)
+{
+	struct registry_entry wanted = {};
+
+	/* What is longer is none of ours. */
+	return copy_name(wanted.endpoint.host, sizeof(wanted.endpoint.host), host) &&
+	       bsearch(&wanted, sorted, n, sizeof(*sorted), compare_hosts);
 }
 
 /* Directories of endpoints without a record: their maker was killed between the two. */
@@ -34,6 +42,7 @@ static int sweep_directories(struct shunt_instance *instance, struct shunt_error
 	r = registry_list(&instance->datapath, NULL, &entries, &n);
 	if (r < 0)
 		return registry_fail(r, error);
+	qsort(entries, n, sizeof(*entries), compare_hosts);
 	for (struct dirent *entry; (entry = readdir(directory));) {
 		_cleanup_close_ int lock = -EBADF;
 

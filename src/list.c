@@ -56,12 +56,13 @@ static int compare(const void *a, const void *b)
 	return r != 0 ? r : strcmp(x->interface, y->interface);
 }
 
-int shunt_list(struct shunt_instance *instance, struct shunt_info **ret, size_t *ret_n, struct shunt_error *error)
+int shunt_list(struct shunt_instance *instance, const char *id, struct shunt_info **ret, size_t *ret_n,
+	       struct shunt_error *error)
 {
 	_cleanup_free_ struct registry_entry *entries = NULL;
 	_cleanup_free_ struct shunt_info *list = NULL;
 	size_t n, shown = 0;
-	int r = registry_list(&instance->datapath, NULL, &entries, &n);
+	int r = registry_list(&instance->datapath, id, &entries, &n);
 
 	if (r < 0)
 		return registry_fail(r, error);

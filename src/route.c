@@ -7,15 +7,15 @@
 
 #include "address.h"
 
-struct nl_msg *route_msg(const struct shunt_prefix *destination, uint32_t ifindex)
+static struct nl_msg *make_route(const struct shunt_prefix *destination, uint32_t ifindex, uint8_t table, uint8_t type)
 {
 	const struct rtmsg header = {
 		.rtm_family = (uint8_t)destination->family,
 		.rtm_dst_len = destination->length,
-		.rtm_table = RT_TABLE_MAIN,
+		.rtm_table = table,
 		.rtm_protocol = SHUNT_ROUTE_PROTOCOL,
 		.rtm_scope = destination->family == AF_INET ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE,
-		.rtm_type = RTN_UNICAST,
+		.rtm_type = type,
 	};
 	struct nl_msg *msg = nlmsg_alloc_simple(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL);
 	int r = 0;
@@ -32,31 +32,14 @@ struct nl_msg *route_msg(const struct shunt_prefix *destination, uint32_t ifinde
 	return NULL;
 }
 
-static int read_type(const struct nlmsghdr *reply, void *arg)
+struct nl_msg *route_msg(const struct shunt_prefix *destination, uint32_t ifindex)
 {
-	const struct rtmsg *header = NLMSG_DATA(reply);
-
-	if (reply->nlmsg_type == RTM_NEWROUTE)
-		*(uint8_t *)arg = header->rtm_type;
-	return 0;
+	return make_route(destination, ifindex, RT_TABLE_MAIN, RTN_UNICAST);
 }
 
-int route_is_local(struct netlink *netlink, const struct shunt_prefix *address)
+struct nl_msg *route_msg_local6(const struct shunt_prefix *address, uint32_t ifindex)
 {
-	const struct rtmsg header = {
-		.rtm_family = (uint8_t)address->family, .rtm_dst_len = address->length, .rtm_flags = RTM_F_FIB_MATCH,
-	};
-	_cleanup_nlmsg_ struct nl_msg *msg = nlmsg_alloc_simple(RTM_GETROUTE, 0);
-	uint8_t type = RTN_UNSPEC;
-	int r;
-
-	if (!msg || nlmsg_append(msg, (void *)&header, sizeof(header), NLMSG_ALIGNTO) < 0 ||
-	    nla_put(msg, RTA_DST, address->family == AF_INET ? 4 : 16, address->bytes) < 0)
-		return -ENOMEM;
-	r = netlink_call(netlink, msg, read_type, &type, NULL);
-	if (r < 0)
-		return r == -ENETUNREACH || r == -EHOSTUNREACH ? 0 : r;
-	return type == RTN_LOCAL;
+	return make_route(address, ifindex, RT_TABLE_LOCAL, RTN_LOCAL);
 }
 
 /* One route of a dump, as far as anybody here asks. */

@@ -15,10 +15,11 @@
 struct nl_msg *route_msg(const struct shunt_prefix *destination, uint32_t ifindex);
 
 /*
- * Whether packets to @address are taken in where @netlink is: 1, 0, or an errno. The kernel enters a new IPv6 address into
- * its tables behind our back, NODAD or not (addrconf_dad_work()).
+ * That packets to an IPv6 address are for us. The kernel makes such a route for each address too, but later, from a work item
+ * that must wait for its turn at rtnl (addrconf_dad_work(), also for addresses without detection of duplicates): among many
+ * attaches that is seconds, in which it would take packets to the address for somebody else's. Its own has a better metric.
  */
-int route_is_local(struct netlink *netlink, const struct shunt_prefix *address);
+struct nl_msg *route_msg_local6(const struct shunt_prefix *address, uint32_t ifindex);
 
 /**
  * route_overlap() - Which route of the host shares addresses with a subnet

@@ -34,7 +34,7 @@ int verb_list(struct cli *cli, int argc, char **argv)
 	r = cli_operands(cli, argc, argv, 0, 0);
 	if (r != CLI_CONTINUE)
 		return r;
-	r = cli_endpoints(cli, &infos, &n, &error);
+	r = cli_endpoints(cli, NULL, &infos, &n, &error);
 	if (r < 0)
 		return journal_fail(&error, NULL, NULL);
 
@@ -66,25 +66,23 @@ static int show_one(const struct cli *cli, const struct shunt_info *info)
 static int show(const struct cli *cli, const char *id, struct shunt_error *error)
 {
 	_cleanup_free_ struct shunt_info *infos = NULL;
-	size_t n, shown = 0;
+	size_t n;
 	int r;
 
 	r = id_check(id, error);
 	if (r < 0)
 		return r;
-	r = cli_endpoints(cli, &infos, &n, error);
+	r = cli_endpoints(cli, id, &infos, &n, error);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < n; i++) {
-		if (strcmp(infos[i].id, id) != 0)
-			continue;
-		if (shown++ && !cli->json)
+		if (i > 0 && !cli->json)
 			putchar('\n');
 		r = show_one(cli, &infos[i]);
 		if (r < 0)
 			return shunt_fail(error, r, "%s could not be written: %s", id, strerror(-r));
 	}
-	if (!shown)
+	if (n == 0)
 		return shunt_fail(error, -ENOENT, "%s is not attached; see `shunt list`", id);
 	return 0;
 }

@@ -264,7 +264,7 @@ int verb_network(struct cli *cli, int argc, char **argv)
 	if (!(strcmp(what, "list") == 0 && !name) && !(strcmp(what, "show") == 0 && name))
 		return cli_usage(cli, "it is network list, or network show NAME");
 
-	r = cli_endpoints(cli, &infos, &n, &error);
+	r = cli_endpoints(cli, NULL, &infos, &n, &error);
 	if (r >= 0)
 		r = name ? show(cli, name, infos, n, &error) : list(cli, infos, n, &error);
 	return r < 0 ? journal_fail(&error, NULL, name) : EXIT_SUCCESS;

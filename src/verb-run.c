@@ -47,9 +47,9 @@ static int check_free(const struct cli *cli, const char *id, struct shunt_error 
 	size_t n;
 	int r;
 
-	r = cli_endpoints(cli, &infos, &n, error);
+	r = cli_endpoints(cli, id, &infos, &n, error);
 	for (size_t i = 0; r >= 0 && i < n; i++)
-		if (strcmp(infos[i].id, id) == 0 && infos[i].status != SHUNT_STATUS_STALE)
+		if (infos[i].status != SHUNT_STATUS_STALE)
 			return shunt_fail(error, -EEXIST, "%s is attached already; choose another --id, or `shunt detach %s`", id, id);
 	return r;
 }

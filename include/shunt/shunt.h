@@ -128,8 +128,8 @@ int shunt_detach(struct shunt_instance *instance, const char *id, struct shunt_e
 /* Undoes an attach: takes that one endpoint back, unless it was replaced or taken back since. */
 int shunt_undo(struct shunt_instance *instance, const struct shunt_info *info, struct shunt_error *error);
 
-/* All endpoints, in the order of ID and interface; *ret is the caller's to free. */
-int shunt_list(struct shunt_instance *instance, struct shunt_info **ret, size_t *ret_n, struct shunt_error *error);
+/* All endpoints, or those of one ID where @id is not NULL, in the order of ID and interface; *ret is the caller's to free. */
+int shunt_list(struct shunt_instance *instance, const char *id, struct shunt_info **ret, size_t *ret_n, struct shunt_error *error);
 
 struct shunt_gc_result {
 	unsigned endpoints;	/* that were taken back */

@@ -21,6 +21,9 @@ check "thirty attaches at once, the first of which loads the datapath" all "${at
 check_equal "all are ready" "ready 30" "$(shunt list --json | jq -r 'group_by(.state)[] | "\(.[0].state) \(length)"')"
 check_equal "no address is given twice" 60 "$(shunt list --json | jq -r '.[].addresses[]' | sort -u | wc -l)"
 check "a first reaches a last" in_ct c0 ping -n -c 1 -W 5 "$(address4 c29)"
+# Not by timing, which is as it happens: the route that makes it so is there.
+check_equal "its IPv6 address is its own before the kernel finds the time" "local $(address6 c0)" \
+        "$(ip -n c0 -6 route show table local proto 207 | cut -d' ' -f1,2)"
 check "thirty attaches over those, with gc among them" all sh -c 'shunt gc && exec "$@"' sh "${attach[@]}"
 check_equal "all are ready again" "ready 30" "$(shunt list --json | jq -r 'group_by(.state)[] | "\(.[0].state) \(length)"')"
 check "thirty detaches at once" all shunt detach c%

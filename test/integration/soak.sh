@@ -54,7 +54,9 @@ killed() {
 tried() {
         local allowed=$1 out
         shift
-        out=$("$@" 2>&1) || [[ -n $allowed && $out =~ $allowed ]] || echo "$*: $out" >>/tmp/soak/findings
+        out=$("$@" 2>&1) && return
+        [[ -n $allowed && $out =~ $allowed ]] || echo "$*: $out" >>/tmp/soak/findings
+        return 1
 }
 # Some IDs are everybody's, so that a namespace may have its eth0 by another ID.
 worker() { # NUMBER
@@ -65,16 +67,19 @@ worker() { # NUMBER
                 id=w$1s$slot
                 ((RANDOM % 5 > 0)) || id=any$slot
                 born $slot
-                attach=(shunt attach $id --pid "${process[$slot]}" --driver "$driver")
+                attach=(shunt attach "$id" --pid "${process[$slot]}" --driver "$driver")
                 ((RANDOM % 4 > 0)) || attach+=(--network snug)
                 case $((RANDOM % 10)) in
-                0 | 1 | 2 | 3) tried 'exists in the container already|is full' "${attach[@]}" ;;
-                4 | 5) tried '' shunt detach $id ;;
+                # What is attached hears its first packet: IPv6, of which the kernel puts most off.
+                0 | 1 | 2 | 3) if tried 'exists in the container already|is full' "${attach[@]}" && [[ $id != any* ]]; then
+                                tried '' ping -n -c 1 -W 1 "$(address6 $id)" || true
+                        fi ;;
+                4 | 5) tried '' shunt detach $id || true ;;
                 6) killed "${attach[@]}" ;;
                 7) killed shunt detach $id ;;
                 8) dies $slot ;;
-                9) tried '' shunt gc
-                        tried '' shunt list ;;
+                9) tried '' shunt gc || true
+                        tried '' shunt list || true ;;
                 esac
                 echo >>/tmp/soak/did
         done
@@ -109,8 +114,11 @@ echo "after $did more steps: $(holds), $(memory) KiB, $(files) files"
 check_equal "nothing failed in $did steps" "" "$(sort /tmp/soak/findings | uniq -c | head -n 20)"
 check_equal "there is as much as before: $before" "$before" "$(holds)"
 check_equal "the same programs and maps are loaded" "$pinned" "$(loaded)"
-check "of memory too: $memory, then $(memory) KiB" test "$(memory)" -lt $((memory + 16384))
-check "and of open files: $files, then $(files)" test "$(files)" -lt $((files + 500))
+# A machine of our own tells more: on this one others are at work.
+if [ "${LAB_KERNEL:-native}" != native ]; then
+        check "of memory too: $memory, then $(memory) KiB" test "$(memory)" -lt $((memory + 8192))
+        check "and of open files: $files, then $(files)" test "$(files)" -lt $((files + 100))
+fi
 check_equal "who was there all the time kept its addresses" "$v4 $v6" "$(address4 keeper) $(address6 keeper)"
 check "and its network" in_ct keeper ping -n -c 1 -W 5 10.99.0.2
 shunt detach keeper

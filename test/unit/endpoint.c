@@ -123,7 +123,7 @@ static void list_is_in_order_and_says_what_is_dead(void **state)
 	int netns[ELEMENTSOF(ids)];
 	size_t n;
 
-	assert_done(shunt_list(*state, &list, &n, &error), &error);
+	assert_done(shunt_list(*state, NULL, &list, &n, &error), &error);
 	assert_int_equal(n, 0);
 	freep(&list);
 	for (size_t i = 0; i < ELEMENTSOF(ids); i++) {
@@ -133,7 +133,7 @@ static void list_is_in_order_and_says_what_is_dead(void **state)
 		if (i == 1)
 			kill_host_end(*state, &info);
 	}
-	assert_done(shunt_list(*state, &list, &n, &error), &error);
+	assert_done(shunt_list(*state, NULL, &list, &n, &error), &error);
 	assert_int_equal(n, 3);
 	assert_string_equal(list[0].id, "a");
 	assert_string_equal(list[1].id, "b");
@@ -289,7 +289,7 @@ static void failure_of_one_leaves_another_as_it_was(void **state)
 	info = attached(*state, &a);
 	shell_at(second, "ip link add eth0 type veth peer name x");
 	assert_int_equal(shunt_attach(*state, &b, &none, &error), -EEXIST);
-	assert_done(shunt_list(*state, &list, &n, &error), &error);
+	assert_done(shunt_list(*state, NULL, &list, &n, &error), &error);
 	assert_int_equal(n, 1);
 	assert_int_equal(list[0].status, SHUNT_STATUS_READY);
 	assert_memory_equal(&list[0].endpoint, &info.endpoint, sizeof(info.endpoint));

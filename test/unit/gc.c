@@ -27,7 +27,7 @@ static struct shunt_info only_endpoint(struct shunt_instance *instance)
 	struct shunt_error error;
 	size_t n;
 
-	assert_done(shunt_list(instance, &list, &n, &error), &error);
+	assert_done(shunt_list(instance, NULL, &list, &n, &error), &error);
 	assert_int_equal(n, 1);
 	return list[0];
 }

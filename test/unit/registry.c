@@ -170,7 +170,7 @@ static void what_shunt_did_not_write_is_refused_and_left_alone(void **state)
 
 		assert_int_equal(registry_get(&instance->datapath, &key, &endpoint), -EUCLEAN);
 		assert_int_equal(registry_list(&instance->datapath, NULL, &list, &n), -EUCLEAN);
-		assert_refused(shunt_list(instance, &infos, &n, &error), -EUCLEAN, &error, "rm -r");
+		assert_refused(shunt_list(instance, NULL, &infos, &n, &error), -EUCLEAN, &error, "rm -r");
 		assert_refused(shunt_detach(instance, "web", &error), -EUCLEAN, &error, "rm -r");
 		assert_refused(shunt_gc(STATE, &result, &error), -EUCLEAN, &error, "rm -r");
 		assert_int_equal(registry_delete(&instance->datapath, &key), 0);
