@@ -37,6 +37,7 @@ OBJECTS := $(SOURCES:%.c=$(B)/%.o)
 ENGINE := $(filter-out $(B)/src/main.o,$(OBJECTS))
 UNIT := $(patsubst %.c,$(B)/%,$(wildcard test/unit/*.c))
 PACKET := $(patsubst %.c,$(B)/%,$(wildcard test/bpf/*.c))
+ATTACK := $(patsubst %.c,$(B)/%,$(wildcard test/attack/*.c))
 FUZZ := $(patsubst %.c,$(B)/%,$(wildcard test/fuzz/*.c))
 FUZZ_ENGINE := $(patsubst %.c,$(B)/fuzz/%.o,$(filter-out src/main.c,$(SOURCES)))
 FUZZ_CFLAGS = $(filter-out -Werror,$(CFLAGS)) -Wno-unknown-warning-option -g -O1 -fno-sanitize-recover=undefined \
@@ -82,6 +83,11 @@ $(B)/test/bpf/%: test/bpf/%.c $(wildcard test/bpf/*.h)
 	$(call say,TEST)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -o $@ $< $(LDLIBS) -lcmocka
 
+$(B)/test/attack/%: test/attack/%.c $(wildcard test/attack/*.h)
+	@mkdir -p $(@D)
+	$(call say,TEST)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $<
+
 # The engine, instrumented.
 $(B)/fuzz/%.o: %.c $(B)/shunt.skel.h
 	@mkdir -p $(@D)
@@ -107,7 +113,7 @@ fuzz: $(FUZZ)
 			$(B)/corpus/$$target test/fuzz/$$target.corpus || exit 1; \
 	done
 
-check: all $(UNIT) $(PACKET) $(FUZZ) $(NEXT)
+check: all $(UNIT) $(PACKET) $(ATTACK) $(FUZZ) $(NEXT)
 	test/check
 
 demo: all

@@ -4,15 +4,10 @@
 . "$(dirname "$0")/lib.bash"
 
 cat >/tmp/offload.py <<'PYTHON'
-"""offload.py off DEVICE | raw DEVICE SOURCE DESTINATION TEXT [FIELD WANTED] | provoke DESTINATION TTL SIZE"""
-import array, fcntl, os, socket, struct, sys
+"""offload.py raw DEVICE SOURCE DESTINATION TEXT [FIELD WANTED] | provoke DESTINATION TTL SIZE"""
+import os, socket, struct, sys
 sys.path.insert(0, os.environ["HERE"])
 import net
-
-def off(device):
-    """The kernel completes checksums (ETHTOOL_STXCSUM), as for a NIC that cannot."""
-    value = array.array("B", struct.pack("II", 0x17, 0))
-    fcntl.ioctl(socket.socket(), 0x8946, struct.pack("16sQ16x", device.encode(), value.buffer_info()[0]))
 
 def words(data):
     return sum(struct.unpack("!%dH" % (len(data) // 2), data))
@@ -55,14 +50,13 @@ def provoke(destination, ttl, size):
 
 globals()[sys.argv[1]](*sys.argv[2:])
 PYTHON
-offload() { HERE=$here python3 -SE /tmp/offload.py "$@"; }
-offload_in() { HERE=$here ip netns exec "$1" python3 -SE /tmp/offload.py "${@:2}"; }
+offload_in() { HERE=$here ip netns exec "$1" python3 -SEB /tmp/offload.py "${@:2}"; }
 
 world
 plain one
 plain narrow --mtu 1300
 v4=$(address4 one) v6=$(address6 one)
-offload off wire
+net off wire
 background /tmp/beyond beyond "$here/net.py" watch forged honest6
 
 echo "# a checksum that would become the source address"

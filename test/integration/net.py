@@ -4,6 +4,8 @@
   net.py serve                     TCP on port 7000 and UDP on 7001, both families, until killed; says "ready"
   net.py exchange HOST MIB         with such a server: a stream of MIB MiB there and a small one back, each with its MD5
                                    behind it, then datagrams that are echoed: some small, some in fragments
+  net.py talk HOST                 with such a server: a word, an answer, ten times a second, until killed; says "ready", and
+                                   at last how many words were answered and the longest wait in ms
   net.py forge DEVICE MAC MARK DESTINATION... -- SOURCE...
                                    a datagram to each DESTINATION from each SOURCE of its family, past the IP stack and
                                    to MAC ("-" for DEVICE's own, which both ends of a container's pair have)
@@ -12,8 +14,10 @@
                                    runs COMMAND, and stops it for so long as soon as DEVICE in NETNS exists, or is up
   net.py watch MARK END            prints "SOURCE DESTINATION" of each packet that comes in with MARK in it, until one with END
   net.py tunnel DEVICE NETNS       two L3 devices of that name, ours and NETNS's, joined until killed; says "ready"
+  net.py off DEVICE                has the kernel complete checksums, as for a device that cannot
   net.py advertise DEVICE          a router advertisement: we are a default router for ten minutes
 """
+import array
 import errno
 import fcntl
 import hashlib
@@ -68,7 +72,10 @@ def serve_tcp(sock):
     request = bytearray(9)
     receive(sock, memoryview(request))
     up, mib = struct.unpack("!cQ", request)
-    if up == b"u":
+    if up == b"t":
+        while word := sock.recv(64):
+            sock.sendall(word)
+    elif up == b"u":
         sock.sendall(b"\1" if receive_stream(sock, mib) else b"\0")
     else:
         send_stream(sock, mib)
@@ -103,6 +110,27 @@ def tcp(host, mib, direction):
     print("TCP", direction, mib, "MiB,", int(mib / (time.monotonic() - start)), "MiB/s", flush=True)
     if not intact:
         raise OSError("the stream is damaged")
+
+
+def talk(host):
+    longest, answered = 0, 0
+    with socket.create_connection((host, TCP), timeout=PATIENCE) as sock:
+        sock.sendall(struct.pack("!cQ", b"t", 0))
+        def end(*_):
+            print(answered, int(longest * 1000), flush=True)
+            os._exit(0)
+
+        signal.signal(signal.SIGTERM, end)
+        print("ready", flush=True)
+        while True:
+            start, word = time.monotonic(), b"%8d" % answered
+            sock.sendall(word)
+            answer = bytearray(len(word))
+            receive(sock, memoryview(answer))
+            if answer != word:
+                raise OSError("another answer than the word")
+            answered, longest = answered + 1, max(longest, time.monotonic() - start)
+            time.sleep(0.1)
 
 
 def udp(host, size, count):
@@ -269,6 +297,11 @@ def tunnel(device, netns):
                     raise
 
 
+def off(device):
+    value = array.array("B", struct.pack("II", 0x17, 0))  # ETHTOOL_STXCSUM
+    fcntl.ioctl(socket.socket(), 0x8946, struct.pack("16sQ16x", device.encode(), value.buffer_info()[0]))
+
+
 def advertise(device):
     sock = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device.encode())
@@ -278,7 +311,9 @@ def advertise(device):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2 or sys.argv[1] not in ("serve", "exchange", "forge", "chatter", "hold", "watch", "tunnel", "advertise"):
+    if len(sys.argv) < 2 or sys.argv[1] not in (
+        "serve", "exchange", "talk", "forge", "chatter", "hold", "watch", "tunnel", "off", "advertise"
+    ):
         sys.exit(__doc__)
     try:
         sys.exit(0 if globals()[sys.argv[1]](*sys.argv[2:]) is not False else 1)
