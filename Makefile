@@ -37,7 +37,7 @@ OBJECTS := $(SOURCES:%.c=$(B)/%.o)
 ENGINE := $(filter-out $(B)/src/main.o,$(OBJECTS))
 UNIT := $(patsubst %.c,$(B)/%,$(wildcard test/unit/*.c))
 PACKET := $(patsubst %.c,$(B)/%,$(wildcard test/bpf/*.c))
-ATTACK := $(patsubst %.c,$(B)/%,$(wildcard test/attack/*.c))
+ATTACK := $(B)/test/attack/packets $(B)/test/attack/flood $(B)/test/attack/inside.bpf.o
 FUZZ := $(patsubst %.c,$(B)/%,$(wildcard test/fuzz/*.c))
 FUZZ_ENGINE := $(patsubst %.c,$(B)/fuzz/%.o,$(filter-out src/main.c,$(SOURCES)))
 FUZZ_CFLAGS = $(filter-out -Werror,$(CFLAGS)) -Wno-unknown-warning-option -g -O1 -fno-sanitize-recover=undefined \
@@ -61,6 +61,11 @@ $(B)/%.o: %.c
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(B)/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h) include/shunt/abi.h
+	@mkdir -p $(@D)
+	$(call say,BPF)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -c -o $@ $<
+
+$(B)/%.bpf.o: %.bpf.c
 	@mkdir -p $(@D)
 	$(call say,BPF)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -c -o $@ $<

@@ -14,6 +14,7 @@
                                    runs COMMAND, and stops it for so long as soon as DEVICE in NETNS exists, or is up
   net.py watch MARK END            prints "SOURCE DESTINATION" of each packet that comes in with MARK in it, until one with END
   net.py tunnel DEVICE NETNS       two L3 devices of that name, ours and NETNS's, joined until killed; says "ready"
+  net.py banish DEVICE PID         has the kernel move DEVICE to the network namespace of PID; prints its error's name
   net.py off DEVICE                has the kernel complete checksums, as for a device that cannot
   net.py advertise DEVICE          a router advertisement: we are a default router for ten minutes
 """
@@ -297,6 +298,14 @@ def tunnel(device, netns):
                     raise
 
 
+def banish(device, pid):
+    sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)
+    # RTM_NEWLINK with NLM_F_REQUEST | NLM_F_ACK; ifinfomsg; IFLA_NET_NS_PID.
+    body = struct.pack("=BxHiII", 0, 0, socket.if_nametoindex(device), 0, 0) + struct.pack("=HHI", 8, 19, int(pid))
+    sock.send(struct.pack("=IHHII", 16 + len(body), 16, 5, 1, 0) + body)
+    print(errno.errorcode.get(-struct.unpack("=i", sock.recv(4096)[16:20])[0], "moved"))
+
+
 def off(device):
     value = array.array("B", struct.pack("II", 0x17, 0))  # ETHTOOL_STXCSUM
     fcntl.ioctl(socket.socket(), 0x8946, struct.pack("16sQ16x", device.encode(), value.buffer_info()[0]))
@@ -312,7 +321,7 @@ def advertise(device):
 
 if __name__ == "__main__":
     if len(sys.argv) < 2 or sys.argv[1] not in (
-        "serve", "exchange", "talk", "forge", "chatter", "hold", "watch", "tunnel", "off", "advertise"
+        "serve", "exchange", "talk", "forge", "chatter", "hold", "watch", "tunnel", "banish", "off", "advertise"
     ):
         sys.exit(__doc__)
     try:
