@@ -159,6 +159,11 @@ int datapath_unload(const char *state, struct shunt_error *error)
 	return r < 0 ? shunt_fail(error, r, "%s: cannot be removed: %s", path, strerror(-r)) : 0;
 }
 
+/*
+ * The first program of a device waits for an RCU grace period, of some milliseconds, and holds rtnl meanwhile
+ * (tcx_entry_sync(), netkit_entry_sync()): that is most of what an attach takes. Threads would wait for each other's rtnl, and
+ * the wait is the same for a device that is down.
+ */
 static int attach(int program_fd, uint32_t ifindex, enum bpf_attach_type type, const char *pin,
 		  struct shunt_error *error)
 {
