@@ -1,15 +1,15 @@
 #!/bin/bash
 # Many at once: 200 hooks of crun in parallel, a subnet that fills up, and attach, whose work does not grow.
 #
-# HOOKS       containers that crun starts at the same time      (200; in an emulated guest 40)
-# LENGTH      of the subnet that is filled                      (24; there 26)
+# HOOKS       containers that crun starts at the same time      (200; in an emulated guest 24)
+# LENGTH      of the subnet that is filled                      (24; there 27)
 # ENDPOINTS   that live at once when attach is measured again   (as many as are there; 4000 is what shunt is held to)
 . "$(dirname "$0")/lib.bash"
 
 world
 wide=yes
 [ "${LAB_ACCEL:-}" != tcg ] || wide=no
-[ $wide = yes ] && hooks=${HOOKS:-200} length=${LENGTH:-24} || hooks=${HOOKS:-40} length=${LENGTH:-26}
+[ $wide = yes ] && hooks=${HOOKS:-200} length=${LENGTH:-24} || hooks=${HOOKS:-24} length=${LENGTH:-27}
 addresses=$(((1 << (32 - length)) - 3))		# but for the first, the last, and the gateway's
 mkdir -p /etc/shunt/networks /tmp/took /tmp/said
 echo "{ \"subnets\": [\"10.58.0.0/$length\"] }" >/etc/shunt/networks/full.json
