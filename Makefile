@@ -2,6 +2,7 @@
 #
 #   make             build/shunt
 #   make check       every test; needs root
+#   make sanitized   what unit tests and scenarios on this kernel run: the same with ASan and UBSan
 #   make fuzz        each fuzz target for ten minutes, or FUZZ_SECONDS
 #   make demo        two containers talk, and disappear without a trace; needs root
 #   make install     with DESTDIR, PREFIX and the directories below
@@ -30,10 +31,15 @@ CFLAGS ?= -O2 -g
 CFLAGS += -std=gnu17 -Wall -Wextra -Werror -Wshadow -Wmissing-prototypes -Wno-missing-field-initializers
 CPPFLAGS += -D_GNU_SOURCE -Iinclude -Isrc -Ihooks -I$(B) $(shell $(PKGCONF) --cflags $(PACKAGES))
 LDLIBS += $(shell $(PKGCONF) --libs $(PACKAGES))
+# make SANITIZE=1 B=build/sanitized: the same with what ends it at the first slip, and says so in $(B)/finding.PID.
+ifdef SANITIZE
+CFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+CPPFLAGS += -DFINDING='"$(abspath $(B))/finding"'
+endif
 BPF_CFLAGS := -O2 -g -target bpf -mcpu=v3 -Wall -Wextra -Werror -Iinclude -I/usr/include/$(shell $(CC) -dumpmachine)
 
 SOURCES := $(wildcard src/*.c hooks/*.c)
-OBJECTS := $(SOURCES:%.c=$(B)/%.o)
+OBJECTS := $(SOURCES:%.c=$(B)/%.o) $(if $(SANITIZE),$(B)/test/sanitize.o)
 ENGINE := $(filter-out $(B)/src/main.o,$(OBJECTS))
 UNIT := $(patsubst %.c,$(B)/%,$(wildcard test/unit/*.c))
 PACKET := $(patsubst %.c,$(B)/%,$(wildcard test/bpf/*.c))
@@ -45,7 +51,7 @@ FUZZ_CFLAGS = $(filter-out -Werror,$(CFLAGS)) -Wno-unknown-warning-option -g -O1
 FUZZ_SECONDS ?= 600
 NEXT := $(B)/next/programs/build/shunt $(B)/next/layout/build/shunt
 
-.PHONY: all check fuzz demo install uninstall clean
+.PHONY: all check units sanitized fuzz demo install uninstall clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -118,7 +124,11 @@ fuzz: $(FUZZ)
 			$(B)/corpus/$$target test/fuzz/$$target.corpus || exit 1; \
 	done
 
-check: all $(UNIT) $(PACKET) $(ATTACK) $(FUZZ) $(NEXT)
+units: $(UNIT)
+sanitized:
+	+$(Q)$(MAKE) SANITIZE=1 B=$(B)/sanitized all units
+
+check: all $(PACKET) $(ATTACK) $(FUZZ) $(NEXT) sanitized
 	test/check
 
 demo: all

@@ -51,7 +51,10 @@ static void assert_attached(const char *expected)
 	char text[64] = "", path[64];
 	size_t n = 0;
 
-	for (struct if_nameindex *all = if_nameindex(), *i = all; i->if_name; i++) {
+	struct if_nameindex *all = if_nameindex();
+
+	assert_non_null(all);
+	for (struct if_nameindex *i = all; i->if_name; i++) {
 		unsigned programs = programs_on(i->if_index);
 
 		snprintf(path, sizeof(path), STATE "/uplinks/%u", i->if_index);
@@ -64,6 +67,7 @@ static void assert_attached(const char *expected)
 			fail_msg("%s has a program", i->if_name);
 		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s ", i->if_name);
 	}
+	if_freenameindex(all);
 	assert_int_equal(strlen(text), strlen(expected) + (expected[0] != '\0'));
 	assert_int_equal(count_entries(STATE "/uplinks"), n);
 }
