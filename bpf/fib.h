@@ -15,9 +15,11 @@
  *	BLACKHOLE, UNREACHABLE, PROHIBIT	routes of that type
  *	FWD_DISABLED	somebody switched forwarding off on the host end
  *
- * The frame is not addressed with what the lookup could tell (hence BPF_FIB_LOOKUP_SKIP_NEIGH) but by
- * bpf_redirect_neigh(): only the kernel's own output path confirms a neighbour. Behind its back an entry leaves
- * REACHABLE, is never probed, and is garbage-collected while in use.
+ *	NO_NEIGH	the next hop's link-layer address is not known yet; all else is filled in
+ *
+ * The frame is not addressed with what the lookup tells but by bpf_redirect_neigh(): only the kernel's own output path
+ * looks for a neighbour and confirms it. Behind its back an entry leaves REACHABLE, is never probed, and is
+ * garbage-collected while in use.
  */
 #ifndef SHUNT_BPF_FIB_H
 #define SHUNT_BPF_FIB_H
@@ -76,6 +78,35 @@ static __always_inline void fill6(struct __sk_buff *skb, struct bpf_fib_lookup *
 	__builtin_memcpy(fib->ipv6_src, source, sizeof(fib->ipv6_src));
 	__builtin_memcpy(fib->ipv6_dst, destination, sizeof(fib->ipv6_dst));
 	fill_ports(skb, fib, (const __be16 *)(ip + 1));
+}
+
+/*
+ * Whom nobody knows yet the host looks for on the wire, for three seconds, in a table that all share (of 1024 entries,
+ * gc_thresh3): with one container that tries all addresses of a link, nobody would find anybody. 250 is what it can fill.
+ *
+ * Return: whether one more may be looked for.
+ */
+static __noinline bool may_seek(__u32 ifindex)
+{
+	const __u64 interval = 20000000 /* ns */, burst = 100;
+	struct allowance *a = bpf_map_lookup_elem(&seekers, &ifindex), first = { .left = burst - 1 };
+
+	if (a)
+		return take(a, interval, burst);
+	first.since = bpf_ktime_get_ns();
+	bpf_map_update_elem(&seekers, &ifindex, &first, BPF_ANY);
+	return true;
+}
+
+/* Return: what bpf_fib_lookup() answers; a next hop that may be looked for is a success. */
+static __always_inline long look_up(struct __sk_buff *skb, struct bpf_fib_lookup *fib)
+{
+	__u32 ifindex = fib->ifindex;
+	long answer = bpf_fib_lookup(skb, fib, sizeof(*fib), 0);
+
+	if (unlikely(answer == BPF_FIB_LKUP_RET_NO_NEIGH) && may_seek(ifindex))
+		return BPF_FIB_LKUP_RET_SUCCESS;
+	return answer;
 }
 
 /* Sends the packet by the way that a successful lookup found. The next hop of an IPv4 packet may be IPv6. */

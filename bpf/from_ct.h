@@ -81,6 +81,8 @@ static __noinline int unrouted(struct __sk_buff *skb, struct shunt_interface *fr
 		return refuse(skb, from, SHUNT_DROP_NO_ROUTE, COMPLAIN_PROHIBITED, 0);
 	case BPF_FIB_LKUP_RET_FWD_DISABLED:
 		return drop(from, SHUNT_DROP_NO_FORWARD);
+	case BPF_FIB_LKUP_RET_NO_NEIGH:
+		return drop(from, SHUNT_DROP_NO_NEIGHBOUR);
 	default:
 		return drop(from, SHUNT_DROP_NO_ROUTE);
 	}
@@ -135,7 +137,7 @@ static __always_inline int from_ct4(struct __sk_buff *skb, struct shunt_interfac
 	long answer;
 
 	if (unlikely(!eth || eth->h_proto != PROTO_IP || !header4_sane(skb, ip) ||
-		     !checksum_sane(skb, L3 + sizeof(*ip))))
+		     !checksum_sane(skb, L3 + ip->ihl * 4U)))
 		return drop(from, SHUNT_DROP_MALFORMED);
 	if (unlikely(ip->saddr != from->address4 || !(from->flags & SHUNT_F_ADDRESS4)))
 		return drop(from, SHUNT_DROP_SPOOFED);
@@ -152,7 +154,7 @@ static __always_inline int from_ct4(struct __sk_buff *skb, struct shunt_interfac
 		return pass(skb, from);
 
 	fill4(skb, &fib, ip, skb->ifindex, packet_size(skb));
-	answer = bpf_fib_lookup(skb, &fib, sizeof(fib), BPF_FIB_LOOKUP_SKIP_NEIGH);
+	answer = look_up(skb, &fib);
 	if (unlikely(answer || on_link || from->flags & SHUNT_F_INTERNAL))
 		return unrouted(skb, from, answer, ip->ttl > 1 ? fib.mtu_result : 0, on_link);
 	if (unlikely(ip->ttl <= 1))
@@ -189,7 +191,7 @@ static __always_inline int from_ct6(struct __sk_buff *skb, struct shunt_interfac
 		return pass(skb, from);
 
 	fill6(skb, &fib, ip, skb->ifindex, packet_size(skb));
-	answer = bpf_fib_lookup(skb, &fib, sizeof(fib), BPF_FIB_LOOKUP_SKIP_NEIGH);
+	answer = look_up(skb, &fib);
 	if (unlikely(answer || on_link || from->flags & SHUNT_F_INTERNAL))
 		return unrouted(skb, from, answer, ip->hop_limit > 1 ? fib.mtu_result : 0, on_link);
 	if (unlikely(ip->hop_limit <= 1))

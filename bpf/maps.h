@@ -66,12 +66,14 @@ struct {
 } meta SEC(".maps");
 
 /*
- * How many errors one CPU may still send to the wire. The datapath's own: not pinned, it lives as long as the programs.
+ * How often something may still be done. Both maps are the datapath's own: not pinned, they live as long as the programs.
  */
 struct allowance {
 	__u64 since;	/* bpf_ktime_get_ns() */
 	__u64 left;
 };
+
+/* Errors that one CPU sends to the wire. */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -79,5 +81,35 @@ struct {
 	__type(key, __u32);
 	__type(value, struct allowance);
 } allowances SEC(".maps");
+
+/* Neighbours that the host looks for on behalf of one endpoint, by its ifindex. Who is forgotten here begins anew. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u32);
+	__type(value, struct allowance);
+} seekers SEC(".maps");
+
+/**
+ * take() - does something that may be done once in @interval, and @burst times at once if it was not for long.
+ * @interval: nanoseconds
+ *
+ * On other CPUs it may be taken at the same time, and once too often: an allowance is no account.
+ *
+ * Return: whether it may be done.
+ */
+static __always_inline bool take(struct allowance *a, const __u64 interval, const __u64 burst)
+{
+	__u64 now = bpf_ktime_get_ns(), gained = (now - a->since) / interval;
+
+	if (gained) {
+		a->since = now;
+		a->left = a->left + gained > burst ? burst : a->left + gained;
+	}
+	if (!a->left)
+		return false;
+	a->left--;
+	return true;
+}
 
 #endif

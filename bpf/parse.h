@@ -55,7 +55,7 @@ static __always_inline bool checksum_partial(struct __sk_buff *skb)
 
 /**
  * checksum_sane() - keeps the headers that are checked here from being changed later.
- * @headers: bytes up to the end of the fixed network header, the Ethernet header included
+ * @headers: bytes up to the end of the network header, the Ethernet header and IPv4's options included
  *
  * A packet socket (PACKET_VNET_HDR) can ask for its packet's checksum to be written anywhere, and choose what it will
  * be: a source address, say. The uplink's device does that, long after us.

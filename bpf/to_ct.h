@@ -14,18 +14,22 @@
 /**
  * admit() - decides whether a packet from the wire may reach an endpoint.
  * @to: its address's entry
- * @known_sender: the source is an address of ours, and so cannot be out there
+ * @forged: the source is an address of ours or of nobody, and so cannot be out there
  * @ret: the endpoint
  *
  * Return: ADMITTED, or the verdict.
  */
-static __always_inline int admit(struct shunt_address *to, bool known_sender, struct shunt_interface **ret)
+static __always_inline int admit(struct shunt_address *to, bool forged, struct shunt_interface **ret)
 {
 	struct shunt_interface *me = bpf_map_lookup_elem(&interfaces, &to->ifindex);
 
 	if (unlikely(!me))
 		return DROP;
-	if (unlikely(known_sender))
+	/*
+	 * The host's stack also knows the host's own addresses for forged, which here would take a route lookup for each
+	 * packet: to a container they are a stranger's like any other.
+	 */
+	if (unlikely(forged))
 		return drop(me, SHUNT_DROP_SPOOFED);
 	if (unlikely(to->flags & (SHUNT_F_INTERNAL | SHUNT_F_KERNEL)))
 		return to->flags & SHUNT_F_INTERNAL ? drop(me, SHUNT_DROP_INTERNAL) : NEXT;
@@ -62,24 +66,10 @@ static __noinline int send_error(struct __sk_buff *skb, __u32 ifindex)
  */
 static __noinline bool may_answer_wire(void)
 {
-	const __u64 interval = 1000000 /* ns */, burst = 50;
-	struct allowance *a;
-	__u64 now, gained;
 	__u32 zero = 0;
+	struct allowance *a = bpf_map_lookup_elem(&allowances, &zero);
 
-	a = bpf_map_lookup_elem(&allowances, &zero);
-	if (!a)
-		return false;
-	now = bpf_ktime_get_ns();
-	gained = (now - a->since) / interval;
-	if (gained) {
-		a->since = now;
-		a->left = a->left + gained > burst ? burst : a->left + gained;
-	}
-	if (!a->left)
-		return false;
-	a->left--;
-	return true;
+	return a && take(a, 1000000 /* ns */, 50);
 }
 
 /* Drops a packet from the wire and tells its sender why, COMPLAIN_TTL or COMPLAIN_TOO_BIG. Return: the verdict. */
@@ -176,7 +166,7 @@ static __always_inline int from_wire4(struct __sk_buff *skb, const __u32 l3)
 	to = bpf_map_lookup_elem(&addresses4, &ip->daddr);
 	if (!to || !to->ifindex)
 		return NEXT;
-	verdict = admit(to, bpf_map_lookup_elem(&addresses4, &ip->saddr), &me);
+	verdict = admit(to, never_routed4(ip->saddr) || bpf_map_lookup_elem(&addresses4, &ip->saddr), &me);
 	if (unlikely(verdict != ADMITTED))
 		return verdict;
 	return deliver4(skb, me, to, l3);
@@ -195,7 +185,7 @@ static __always_inline int from_wire6(struct __sk_buff *skb, const __u32 l3)
 	to = bpf_map_lookup_elem(&addresses6, &ip->daddr);
 	if (!to || !to->ifindex)
 		return NEXT;
-	verdict = admit(to, bpf_map_lookup_elem(&addresses6, &ip->saddr), &me);
+	verdict = admit(to, never_routed6(&ip->saddr) || bpf_map_lookup_elem(&addresses6, &ip->saddr), &me);
 	if (unlikely(verdict != ADMITTED))
 		return verdict;
 	return deliver6(skb, me, to, l3);

@@ -18,6 +18,7 @@ static const char *const drop_names[SHUNT_DROP_MAX] = {
 	[SHUNT_DROP_NO_FORWARD] = "no_forward",
 	[SHUNT_DROP_TOO_BIG] = "too_big",
 	[SHUNT_DROP_TTL] = "ttl",
+	[SHUNT_DROP_NO_NEIGHBOUR] = "no_neighbour",
 };
 
 const char *shunt_drop_name(enum shunt_drop drop)

@@ -42,6 +42,7 @@ enum shunt_drop {
 	SHUNT_DROP_NO_FORWARD,	/* forwarding was switched off on the host end */
 	SHUNT_DROP_TOO_BIG,	/* larger than the way's MTU */
 	SHUNT_DROP_TTL,		/* TTL or hop limit used up */
+	SHUNT_DROP_NO_NEIGHBOUR,	/* to one whom nobody knows, when too many such are being looked for */
 	SHUNT_DROP_MAX = 16,	/* room to grow without a new layout */
 };
 

@@ -128,6 +128,42 @@ static void an_internal_network_reaches_the_host_and_no_further(void **state)
 	}
 }
 
+/* Sends to @n neighbours that nobody has heard of. Return: how many packets went out. */
+static uint64_t seek(enum who who, const char *format, int n)
+{
+	struct __sk_buff ctx = { .ifindex = IFINDEX(who) };
+	char to[64];
+
+	put_interface(who, 0);
+	for (int i = 0; i < n; i++) {
+		struct packet p;
+		LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = &ctx, .ctx_size_in = sizeof(ctx));
+
+		snprintf(to, sizeof(to), format, i + 2);
+		p = PACKET(.from = strchr(to, ':') ? endpoints[who].address6 : endpoints[who].address4, .to = to);
+		opts.data_in = p.data;
+		opts.data_size_in = p.len;
+		assert_int_equal(bpf_prog_test_run_opts(bpf_program__fd(skel->progs.shunt_from_ct), &opts), 0);
+	}
+	assert_int_equal(counters_of(who).tx_packets + counters_of(who).dropped[SHUNT_DROP_NO_NEIGHBOUR], n);
+	return counters_of(who).tx_packets;
+}
+
+/* All share one neighbour table, which one container must not fill. */
+static void unknown_neighbours_are_looked_for_in_bounds(void **state)
+{
+	struct packet p = PACKET(.from = ALICE4, .to = WIRE4), v6 = PACKET(.from = ALICE6, .to = WIRE6);
+
+	(void)state;
+	assert_in_range(seek(ALICE, "198.51.100.%d", 250), 1, 200);
+	assert_in_range(seek(ALICE, "2001:db8:100::aa:%x", 1000), 0, 500);
+	put_interface(ALICE, 0);
+	CHECK(FROM_CT(ALICE), p, REDIRECTED, .tx = ALICE, .out = hop(p));
+	CHECK(FROM_CT(ALICE), v6, REDIRECTED, .tx = ALICE, .out = hop(v6));
+	assert_int_equal(seek(STRANGER, "198.51.100.%d", 50), 50);
+	put_interface(STRANGER, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -140,6 +176,7 @@ int main(void)
 		TEST(gso_packets_are_judged_by_their_segments),
 		TEST(what_is_too_big_without_df_is_left_to_the_host),
 		TEST(an_internal_network_reaches_the_host_and_no_further),
+		TEST(unknown_neighbours_are_looked_for_in_bounds),
 	};
 
 	return cmocka_run_group_tests_name("fib", tests, setup, teardown);

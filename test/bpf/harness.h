@@ -198,6 +198,9 @@ static inline void make_devices(void)
 	shell("for i in wire pwire narrow pnarrow; do ip link set $i up; done");
 	shell("ip -4 address add 198.51.100.1/24 dev wire && ip -6 address add 2001:db8:100::1/64 nodad dev wire");
 	await_local(getpid(), "2001:db8:100::1");
+	shell("for i in 198.51.100.253 198.51.100.254 2001:db8:100::fe; do "
+	      "ip neigh add $i lladdr 02:00:00:00:ff:fe dev wire nud permanent; done");
+	shell("for i in " NARROW4 " " NARROW6 "; do ip neigh add $i lladdr 02:00:00:00:ff:fe dev narrow nud permanent; done");
 }
 
 static inline void make_routes(void)

@@ -103,6 +103,19 @@ static void our_own_addresses_do_not_come_from_the_wire(void **state)
 	}
 }
 
+static void nobody_s_addresses_do_not_come_from_the_wire(void **state)
+{
+	static const char *const martians[] = {
+		"127.0.0.1", "0.0.0.0", "224.0.0.1", "255.255.255.255", "169.254.1.1",
+		"::1", "::", "ff02::1", "fe80::1", "::192.0.2.1",
+	};
+
+	(void)state;
+	for (int i = 0; i < 10; i++)
+		CHECK(FROM_WIRE(), ARRIVING(.from = martians[i], .to = i < 5 ? ALICE4 : ALICE6), DROPPED, .loser = ALICE,
+		      .why = SHUNT_DROP_SPOOFED);
+}
+
 static void internal_networks_hear_nothing_from_the_wire(void **state)
 {
 	(void)state;
@@ -174,6 +187,7 @@ int main(void)
 		TEST(what_is_not_ours_goes_on),
 		TEST(what_is_malformed_is_the_host_s_to_judge),
 		TEST(our_own_addresses_do_not_come_from_the_wire),
+		TEST(nobody_s_addresses_do_not_come_from_the_wire),
 		TEST(internal_networks_hear_nothing_from_the_wire),
 		TEST(isolation_is_between_containers_and_not_from_the_wire),
 		TEST(kernel_routing_takes_its_packets_through_the_host),

@@ -4,7 +4,7 @@
 . "$(dirname "$0")/lib.bash"
 
 cat >/tmp/offload.py <<'PYTHON'
-"""offload.py raw DEVICE SOURCE DESTINATION TEXT [FIELD WANTED] | provoke DESTINATION TTL SIZE"""
+"""offload.py raw DEVICE SOURCE DESTINATION TEXT [FIELD WANTED] | options DEVICE SOURCE DESTINATION | provoke DESTINATION TTL SIZE"""
 import os, socket, struct, sys
 sys.path.insert(0, os.environ["HERE"])
 import net
@@ -25,11 +25,22 @@ def raw(device, source, destination, text, field="", wanted=""):
         # One hop less is no matter in IPv4, where the header's checksum makes up for it.
         total = words(frame[start:]) - (1 if v6 and start <= 21 else 0)
         frame[-2:] = struct.pack("!H", ((~int(wanted, 16) & 0xFFFF) - total) % 0xFFFF)
+    send(device, frame, start, 6)
+
+def options(device, source, destination):
+    """A datagram with IPv4 options, of which two bytes are to become a checksum: a source route, say."""
+    ip = bytearray(net.datagram(source, destination, b"forged"))
+    ip[20:20] = b"\1\1\1\1"
+    ip[0], ip[3], ip[10:12] = 0x46, len(ip), b"\0\0"
+    ip[10:12] = struct.pack("!H", net.checksum(bytes(ip[:24])))
+    send(device, bytes(12) + struct.pack("!H", net.ETH_IP) + ip, 34, 0)
+
+def send(device, frame, start, offset):
     sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
     sock.setsockopt(263, 15, 1)  # SOL_PACKET, PACKET_VNET_HDR
     sock.bind((device, 0))
     try:
-        sock.send(struct.pack("<BBHHHH", 1, 0, 0, 0, start, 6) + bytes(frame))
+        sock.send(struct.pack("<BBHHHH", 1, 0, 0, 0, start, offset) + bytes(frame))
     except OSError as error:
         if error.errno != net.errno.ENOBUFS:  # netkit's word for a drop
             raise
@@ -65,14 +76,15 @@ offload_in one raw eth0 "$v4" 10.99.0.2 forged 26 0808
 offload_in one raw eth0 "$v4" 10.99.0.2 forged 28 0808
 offload_in one raw eth0 "$v6" fd99::2 forged 26 beef
 offload_in one raw eth0 "$v6" fd99::2 forged 36 beef
-eventually test_dropped one malformed $((malformed + 4))
+offload_in one options eth0 "$v4" 10.99.0.2
+eventually test_dropped one malformed $((malformed + 5))
 ok "each is dropped and counted"
 offload_in one raw eth0 "$v4" 10.99.0.2 honest4
 offload_in one raw eth0 "$v6" fd99::2 honest6
 wait "${backgrounds[@]}"
 backgrounds=()
 check_equal "beyond heard nothing forged" ready "$(cat /tmp/beyond)"
-check_equal "and what is due where it belongs is not counted" $((malformed + 4)) "$(dropped one malformed)"
+check_equal "and what is due where it belongs is not counted" $((malformed + 5)) "$(dropped one malformed)"
 
 echo "# errors that quote an unfinished checksum"
 check_equal "hops used up, IPv4" EHOSTUNREACH "$(offload_in beyond provoke "$v4" 1 100)"

@@ -201,7 +201,8 @@ still ready "tcx: rename at egress"
 served "that over"
 
 echo "# floods"
-for flood in "udp $v4 $(address4 two)" "udp $v6 fd99::2 fd99::1" "syn $v4 10.99.0.1 $(address4 two) 10.99.0.2" "syn $v6 $(address6 two)"; do
+for flood in "udp $v4 $(address4 two)" "udp $v6 fd99::2 fd99::1" "syn $v4 10.99.0.1 $(address4 two) 10.99.0.2" "syn $v6 $(address6 two)" \
+        "scan $v4 10.99.0.0 10.207.0.0 10.50.0.0" "scan $v6 fd99::1000 $v6"; do
         read -r what own_address to <<<"$flood"
         echo "# $what: $(inside build/test/attack/flood eth0 "${ATTACK_SECONDS:-2}" $what $own_address $to)"
         still ready "$what to $to"

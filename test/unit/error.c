@@ -82,7 +82,7 @@ static void nobody_need_listen(void **state)
 static void every_reason_has_its_own_word(void **state)
 {
 	(void)state;
-	for (unsigned i = 0; i <= SHUNT_DROP_TTL; i++) {
+	for (unsigned i = 0; i <= SHUNT_DROP_NO_NEIGHBOUR; i++) {
 		assert_string_not_equal(shunt_drop_name(i), "other");
 		for (unsigned j = 0; j < i; j++)
 			assert_string_not_equal(shunt_drop_name(i), shunt_drop_name(j));
