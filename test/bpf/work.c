@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+/* The work that a packet can make is bounded: the worst that an enemy can think of costs some ordinary ones. */
+#include "harness.h"
+
+enum { ROUNDS = 400, WORST = 15 /* times an ordinary packet's work */, INSTRUCTIONS = 100000 };
+
+static int by_size(const void *a, const void *b)
+{
+	return *(const uint32_t *)a < *(const uint32_t *)b ? -1 : *(const uint32_t *)a > *(const uint32_t *)b;
+}
+
+/* Return: nanoseconds of the program for this packet, the median of many rounds: each begins with the same packet. */
+static uint32_t cost(const char *what, struct hook hook, const struct packet *p)
+{
+	struct __sk_buff ctx = { .ifindex = hook.ifindex, .ingress_ifindex = hook.ingress_ifindex };
+	uint32_t took[ROUNDS];
+
+	for (int i = 0; i < ROUNDS; i++) {
+		LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = p->data, .data_size_in = p->len, .ctx_in = &ctx,
+			    .ctx_size_in = sizeof(ctx));
+
+		assert_int_equal(bpf_prog_test_run_opts(bpf_program__fd(hook.program), &opts), 0);
+		took[i] = opts.duration;
+	}
+	qsort(took, ROUNDS, sizeof(*took), by_size);
+	print_message("%6u ns  %s: %s\n", took[ROUNDS / 2], hook.name, what);
+	return took[ROUNDS / 2];
+}
+
+static struct packet chain(const char *to, uint8_t type, unsigned int headers, unsigned int units, int ttl)
+{
+	static char extra[2048];
+	struct packet p;
+
+	memset(extra, 0, sizeof(extra));
+	for (unsigned int i = 0; i < headers; i++) {
+		extra[i * units * 8] = i + 1 < headers ? type : IPPROTO_UDP;
+		extra[i * units * 8 + 1] = units - 1;
+	}
+	p = PACKET(.from = ALICE6, .to = to, .extra = extra, .extra_len = headers * units * 8, .next = type, .ttl = ttl,
+		   .payload = 1400 - headers * units * 8);
+	return p;
+}
+
+static void the_worst_packet_costs_some_ordinary_ones(void **state)
+{
+	char nops[40], stamps[40];
+	struct packet plain = PACKET(.from = ALICE4, .to = WIRE4), plain6 = PACKET(.from = ALICE6, .to = WIRE6);
+	struct packet in = ARRIVING(.from = WIRE4, .to = ALICE4), in6 = ARRIVING(.from = WIRE6, .to = ALICE6);
+	uint32_t ordinary, ordinary6, worst = 0;
+
+	(void)state;
+	memset(nops, 1, sizeof(nops));
+	for (int i = 0; i < 40; i += 2)
+		memcpy(stamps + i, "\x44\2", 2);
+	ordinary = cost("ordinary, IPv4", FROM_CT(ALICE), &plain);
+	ordinary6 = cost("ordinary, IPv6", FROM_CT(ALICE), &plain6);
+	cost("ordinary, IPv4", FROM_WIRE(), &in);
+	cost("ordinary, IPv6", FROM_WIRE(), &in6);
+	if (ordinary6 > ordinary)
+		ordinary = ordinary6;
+
+	const struct { const char *what; struct packet p; } costly[] = {
+		{ "forty options", PACKET(.from = ALICE4, .to = WIRE4, .extra = nops, .extra_len = 40) },
+		{ "twenty options", PACKET(.from = ALICE4, .to = WIRE4, .extra = stamps, .extra_len = 40) },
+		{ "forty options, no hops left", PACKET(.from = ALICE4, .to = WIRE4, .extra = nops, .extra_len = 40, .ttl = 1,
+							.payload = 1400) },
+		{ "an error that quotes all it may", PACKET(.from = ALICE4, .to = WIRE4, .ttl = 1, .payload = 1472) },
+		{ "the same, IPv6", PACKET(.from = ALICE6, .to = WIRE6, .ttl = 1, .payload = 1452) },
+		{ "eight extension headers", chain(WIRE6, IPPROTO_DSTOPTS, 8, 1, 64) },
+		{ "nine", chain(WIRE6, IPPROTO_DSTOPTS, 9, 1, 64) },
+		{ "a hundred", chain(WIRE6, IPPROTO_DSTOPTS, 100, 1, 64) },
+		{ "eight, no hops left", chain(WIRE6, IPPROTO_DSTOPTS, 8, 1, 1) },
+		{ "eight large ones, no hops left", chain(WIRE6, IPPROTO_DSTOPTS, 8, 20, 1) },
+		{ "eight routing headers, no hops left", chain(WIRE6, IPPROTO_HOPOPTS, 8, 2, 1) },
+	};
+	for (size_t i = 0; i < sizeof(costly) / sizeof(*costly); i++) {
+		uint32_t ns = cost(costly[i].what, FROM_CT(ALICE), &costly[i].p);
+
+		worst = ns > worst ? ns : worst;
+	}
+	print_message("the worst is %.1f times the ordinary\n", (double)worst / ordinary);
+	assert_in_range(worst, 1, WORST * ordinary);
+}
+
+/* The verifier has followed all ways through, loops to their last round. */
+static void the_verifier_has_seen_the_end(void **state)
+{
+	struct bpf_program *program;
+
+	(void)state;
+	bpf_object__for_each_program(program, skel->obj) {
+		struct bpf_prog_info info = { 0 };
+		__u32 size = sizeof(info);
+
+		assert_int_equal(bpf_prog_get_info_by_fd(bpf_program__fd(program), &info, &size), 0);
+		print_message("%s: %u instructions verified, %zu loaded\n", bpf_program__name(program),
+			      info.verified_insns, bpf_program__insn_cnt(program));
+		assert_in_range(info.verified_insns, 1, INSTRUCTIONS);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(the_worst_packet_costs_some_ordinary_ones),
+		TEST(the_verifier_has_seen_the_end),
+	};
+
+	return cmocka_run_group_tests_name("work", tests, setup, teardown);
+}
