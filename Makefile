@@ -3,6 +3,7 @@
 #   make             build/shunt
 #   make check       every test; needs root
 #   make sanitized   what unit tests and scenarios on this kernel run: the same with ASan and UBSan
+#   make faults      an hour of killed and failed kernel calls; needs root
 #   make fuzz        each fuzz target for ten minutes, or FUZZ_SECONDS
 #   make demo        two containers talk, and disappear without a trace; needs root
 #   make install     with DESTDIR, PREFIX and the directories below
@@ -44,6 +45,7 @@ ENGINE := $(filter-out $(B)/src/main.o,$(OBJECTS))
 UNIT := $(patsubst %.c,$(B)/%,$(wildcard test/unit/*.c))
 PACKET := $(patsubst %.c,$(B)/%,$(wildcard test/bpf/*.c))
 ATTACK := $(B)/test/attack/packets $(B)/test/attack/flood $(B)/test/attack/inside.bpf.o
+FAULTS := $(patsubst %.c,$(B)/%,$(wildcard test/faults/*.c))
 FUZZ := $(patsubst %.c,$(B)/%,$(wildcard test/fuzz/*.c))
 FUZZ_ENGINE := $(patsubst %.c,$(B)/fuzz/%.o,$(filter-out src/main.c,$(SOURCES)))
 FUZZ_CFLAGS = $(filter-out -Werror,$(CFLAGS)) -Wno-unknown-warning-option -g -O1 -fno-sanitize-recover=undefined \
@@ -51,7 +53,7 @@ FUZZ_CFLAGS = $(filter-out -Werror,$(CFLAGS)) -Wno-unknown-warning-option -g -O1
 FUZZ_SECONDS ?= 600
 NEXT := $(B)/next/programs/build/shunt $(B)/next/layout/build/shunt
 
-.PHONY: all check units sanitized fuzz demo install uninstall clean
+.PHONY: all check units sanitized fuzz faults demo install uninstall clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -99,6 +101,11 @@ $(B)/test/attack/%: test/attack/%.c $(wildcard test/attack/*.h)
 	$(call say,TEST)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $<
 
+$(B)/test/faults/%: test/faults/%.c
+	@mkdir -p $(@D)
+	$(call say,TEST)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -o $@ $< $(LDLIBS)
+
 # The engine, instrumented.
 $(B)/fuzz/%.o: %.c $(B)/shunt.skel.h
 	@mkdir -p $(@D)
@@ -128,8 +135,14 @@ units: $(UNIT)
 sanitized:
 	+$(Q)$(MAKE) SANITIZE=1 B=$(B)/sanitized all units
 
-check: all $(PACKET) $(ATTACK) $(FUZZ) $(NEXT) sanitized
+check: all $(PACKET) $(ATTACK) $(FAULTS) $(FUZZ) $(NEXT) sanitized
 	test/check
+
+# Each kernel call of each verb, killed there and failed with each errno: an hour. check takes some of them.
+faults: all $(FAULTS)
+	for scenario in kill errors; do \
+		PATH=$(CURDIR)/$(B):$$PATH SHUNT_FAULTS=all LAB_DRIVER=veth test/lab/guest/isolate test/integration/faults-$$scenario.sh || exit 1; \
+	done
 
 demo: all
 	test/lab/lab run --kernel stable --driver netkit test/demo.sh
@@ -157,4 +170,4 @@ uninstall:
 clean:
 	rm -rf $(B)
 
--include $(OBJECTS:.o=.d) $(addsuffix .d,$(UNIT) $(PACKET) $(FUZZ)) $(FUZZ_ENGINE:.o=.d)
+-include $(OBJECTS:.o=.d) $(addsuffix .d,$(UNIT) $(PACKET) $(FAULTS) $(FUZZ)) $(FUZZ_ENGINE:.o=.d)

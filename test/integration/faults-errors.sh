@@ -1,0 +1,56 @@
+#!/bin/bash
+# Whatever kernel call fails, shunt either does without it, and what it made is whole; or it fails with one line that says
+# why, nothing is left, and the next try works.
+. "$(dirname "$0")/faults.bash"
+
+errors=(ENOMEM EBUSY EINTR ENOSPC EPERM)
+
+# failed VERB: what it says, what it may have left, and its next try
+failed() {
+        local verb=$1 said
+        said=$(</tmp/err)
+        [[ $said == 'shunt: '* && $said != *$'\n'* ]] || die "$where: not one line: $said"
+        [ ! -s /tmp/out ] || die "$where: it printed $(</tmp/out)"
+        [ -z "${SHUNT_FAULTS:-}" ] || echo "# $where: $said"
+        case $verb in
+        attach | pre | space)
+                expect "this is left behind '$said'" "$bare"
+                [ -z "$files" ] || die "$where: $files is left"
+                ;;
+        load)
+                run "$settle"
+                expect "this is left behind '$said'" "$bare"
+                ;;
+        esac
+        # shellcheck disable=SC2086 # words
+        run "${command[$verb]}"
+}
+
+sweep() { # VERB FIRST
+        local verb=$1 n=$2 turn=$2 status error failures=0 without=0
+        local last=$(((turn + 4) % 5))
+        for ((; ; turn++)); do
+                error=${errors[turn % 5]}
+                where="before $verb, call $n"
+                run "${before[$verb]}"
+                status=0
+                # shellcheck disable=SC2086 # words
+                "$inject" "${counted[@]}" $n $error ${command[$verb]} >/tmp/out 2>/tmp/err 9>/tmp/call || status=$?
+                where="$verb with $error at call $(</tmp/call)"
+                case $status in
+                0) without=$((without + 1)) ;;
+                1) failed "$verb"; failures=$((failures + 1)) ;;
+                120) break ;;
+                *) die "$where: status $status: $(</tmp/err)" ;;
+                esac
+                expect "what is there with status $status, '$(</tmp/err)'" "${after[$verb]}"
+                [ $status != 0 ] || works "$verb"
+                over "$verb"
+                # Each errno at each call, or one of them in turn.
+                [ "${SHUNT_FAULTS:-}" = all ] && [ $((turn % 5)) != $last ] || n=$((n + stride))
+        done
+        over "$verb"
+        ok "$verb: $failures failures, and $without that it did without, at one of $((n - 1)) calls"
+}
+
+faults

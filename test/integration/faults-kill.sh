@@ -1,0 +1,50 @@
+#!/bin/bash
+# Invariant 3: killed at any kernel call, shunt leaves nothing behind that the next verb does not take back, whatever verb
+# that is and whomever it is about; its address is free, its ID attaches again, and nobody else notices.
+. "$(dirname "$0")/faults.bash"
+
+# next_verb VERB: one of five, in turn
+next_verb() {
+        local verb=$1 left=$bare
+        case $((turn++ % 5)) in
+        0) run "shunt gc" ;;
+        1) run "shunt list && shunt gc" ;;
+        2) run "$attach_other"; left=$with_other ;;
+        3) run "${again[$verb]}"; left=${with[$verb]} ;;
+        4) over "$verb"; return ;;
+        esac
+        look
+        # Killed behind its last step, or before its first, it is whole, and nobody's to take away.
+        if [ "$seen" != "$left" ]; then
+                case $(state "${id[$verb]}") in
+                ready | pending) whole=$((whole + 1)) ;;
+                *) expect "this is left behind '$(</tmp/said)'" "$left" ;;
+                esac
+        fi
+        [ "$left" != "$with_other" ] || run "shunt detach other"
+        over "$verb"
+}
+
+sweep() { # VERB FIRST
+        local verb=$1 n status whole=0 killed=0
+        for ((n = $2; ; n += stride)); do
+                where="before $verb, call $n"
+                run "${before[$verb]}"
+                status=0
+                # shellcheck disable=SC2086 # words
+                "$inject" "${counted[@]}" $n kill ${command[$verb]} >/tmp/out 2>/tmp/err 9>/tmp/call || status=$?
+                where="$verb killed at call $(</tmp/call)"
+                case $status in
+                137) killed=$((killed + 1)); next_verb "$verb" ;;
+                # It was a child of its own that died, and it has said so.
+                1) next_verb "$verb" ;;
+                120) break ;;
+                *) die "$where: status $status: $(</tmp/err)" ;;
+                esac
+        done
+        over "$verb"
+        ok "$verb: killed $killed times at one of $((n - 1)) calls, with all there $whole times"
+}
+
+turn=0
+faults

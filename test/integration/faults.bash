@@ -1,0 +1,163 @@
+# What the two scenarios share that kill shunt at its N-th kernel call, or let that call fail: a bystander, the verbs with
+# what each needs before it, and what there may be behind it.
+#
+# They take some of the calls that change something; with SHUNT_FAULTS=changes all of these; with SHUNT_FAULTS=all every
+# call, looks too, and each errno. SHUNT_FAULTS_VERBS="attach gc" takes these verbs alone.
+#
+# shellcheck shell=bash disable=SC2034 # after and with are read by those who source this
+. "$(dirname "${BASH_SOURCE[0]}")/lib.bash"
+
+inject=$here/../../build/test/faults/inject
+entries=$here/../../build/test/faults/entries
+# Without sanitizers, whose own calls are nobody's business.
+PATH=$(realpath "$here/../../build"):$PATH
+counted=(-c) stride=2
+[ "${LAB_KERNEL:-native}" = native ] || stride=15
+case ${SHUNT_FAULTS:-} in
+changes) stride=1 ;;
+all) counted=() stride=1 ;;
+esac
+wanted() { [[ " ${SHUNT_FAULTS_VERBS:-$1} " == *" $1 "* ]]; }
+mount -o remount,ro /sys		# no udev to wait for
+
+# look: what there is of endpoints, into seen; and of machines' files, into files
+look() {
+        local file line routes=0 pins
+        shopt -s nullglob
+        pins=(/run/shunt/nspawn/*)
+        files=${pins[*]}
+        pins=(/sys/class/net/n[kp]* /sys/fs/bpf/shunt/* /sys/fs/bpf/shunt/endpoints/* /sys/fs/bpf/shunt/endpoints/*/*
+                /sys/fs/bpf/shunt/uplinks/*)
+        shopt -u nullglob
+        for file in /proc/net/route /proc/net/ipv6_route; do
+                while read -r line; do [[ $line != *nk* ]] || routes=$((routes + 1)); done <$file
+        done
+        "$entries" /sys/fs/bpf/shunt/datapath >/tmp/entries
+        printf -v seen '%s\n' "${pins[@]}" "routes: $routes" "$(</tmp/entries)"
+}
+# expect WHAT SEEN: what there is, is that
+expect() {
+        look
+        [ "$seen" = "$2" ] || { diff <(echo "$2") <(echo "$seen") >&2 || true; die "$where: $1"; }
+}
+
+# The machine whose interface comes and goes.
+machine() {
+        sh -c 'unshare --net sleep 1000 & wait' &
+        machine=$!
+        backgrounds+=("$machine")
+        eventually elsewhere
+}
+elsewhere() {
+        leader=$(cat "/proc/$machine/task/$machine/children") && leader=${leader% } && [ -n "$leader" ] &&
+                [ "$(readlink "/proc/$leader/ns/net")" != "$(readlink /proc/self/ns/net)" ]
+}
+move() { ip link set "$parked" netns "$leader" name host0; }
+
+attach_one="shunt attach one --netns /run/netns/one --driver $driver"
+attach_other="shunt attach other --netns /run/netns/other --driver $driver"
+pre="shunt nspawn pre web --driver $driver"
+space="$pre --mode namespace"
+# What gc finds: one that was killed when its pair was made.
+half() { local status=0; "$inject" -c 30 kill $attach_one 9>/dev/null || status=$?; [ $status = 137 ]; }
+
+# Verbs: what is run, what comes before it, what makes it whole, what ends that, and what there is while it is whole.
+declare -A command before again end id with after
+verb() { command[$1]=$3 before[$1]=$4 again[$1]=$5 id[$1]=$2 end[$1]="shunt detach one"; [ "$2" = one ] || end[$1]="shunt nspawn stop web"; }
+verbs() {
+        verb attach one "$attach_one" : "$attach_one"
+        verb detach one "shunt detach one" "$attach_one" "$attach_one"
+        verb gc one "shunt gc" half "$attach_one"
+        verb pre web "$pre" : "$pre"
+        verb space web "$space" : "$space"
+        verb post web "env MAINPID=$machine shunt nspawn post web" "$pre && move" "MAINPID=$machine shunt nspawn post web"
+        verb stop web "shunt nspawn stop web" "$pre" "$pre"
+        verb load one "$attach_one" : "$attach_one"
+        verb unload one "shunt gc" "$attach_one && shunt detach one" "$attach_one"
+}
+run() { eval "$1" >/tmp/said 2>&1 || die "$where: $1 said: $(</tmp/said)"; }
+state() { shunt show "$1" --json 2>/dev/null | jq -r '.state' || true; }
+
+# survey SETTLE: what there is of each of them beside what is there now; SETTLE comes behind each end
+survey() {
+        local verb
+        settle=$1 where=survey
+        verbs
+        run "$settle"; look; bare=$seen
+        run "$attach_other"; look; with_other=$seen; run "shunt detach other"; run "$settle"
+        run "$attach_one"; look; for verb in attach detach gc load unload; do with[$verb]=$seen; done
+        run "shunt detach one"; run "$settle"
+        run "$pre"; parked=$(</tmp/said); parked=${parked%:host0}
+        look; for verb in pre stop; do with[$verb]=$seen; done
+        run move; run "${again[post]}"; look; with[post]=$seen; run "${end[post]}"
+        run "$space"; look; with[space]=$seen; run "${end[space]}"; run "$settle"
+        expect "something is left" "$bare"
+        for verb in detach gc stop unload; do after[$verb]=$bare; done
+        for verb in attach pre space post load; do after[$verb]=${with[$verb]}; done
+}
+
+# works VERB: its endpoint, where that is whole behind it
+works() {
+        local inside
+        case $1 in
+        attach | load) inside="ip netns exec one" ;;
+        post) inside="nsenter -t $leader -n" ;;
+        space) inside="nsenter --net=/run/shunt/nspawn/web.netns" ;;
+        *) return 0 ;;
+        esac
+        run "$inside ping -n -q -c 1 -W 5 10.99.0.2 && $inside ping -n -q -c 1 -W 5 fd99::2 || { shunt show ${id[$1]}; false; }"
+}
+# over VERB: ends what there is of it, and looks that nothing is left
+over() {
+        run "${end[$1]}"
+        run "$settle"
+        expect "its end leaves something" "$bare"
+        [ -z "$files" ] || die "$where: its end leaves $files"
+}
+
+# The bystander's traffic, of which not one packet may be lost.
+traffic() {
+        plain keeper >/dev/null
+        ip netns exec keeper ping -n -q -i 0.2 10.99.0.2 >/tmp/traffic4 & pings+=($!)
+        ip netns exec keeper ping -n -q -i 0.2 fd99::2 >/tmp/traffic6 & pings+=($!)
+}
+traffic_went_on() {
+        local file
+        kill -INT "${pings[@]}"
+        wait "${pings[@]}" || true
+        for file in /tmp/traffic4 /tmp/traffic6; do
+                check "the bystander lost nothing: $(grep transmitted $file)" \
+                        grep -Eq '^([1-9][0-9]*) packets transmitted, \1 received' $file
+        done
+}
+pings=()
+
+# sweeps VERB...: each with the number of its first call, which is another for each where not all are taken
+sweeps() {
+        local verb
+        for verb; do
+                first=$((++swept % stride))
+                ! wanted "$verb" || sweep "$verb" $((first == 0 ? stride : first))
+        done
+}
+swept=0
+
+# faults: all verbs, with a bystander; and those that load and unload the datapath, with nobody there
+faults() {
+        world
+        ip netns add one
+        ip netns add other
+        machine
+        traffic
+        survey :
+        sweeps attach detach gc pre space post stop
+        traffic_went_on
+        shunt detach keeper
+        survey "shunt gc"
+        # Each loads all programs.
+        [ $stride = 1 ] || stride=$((stride * 3))
+        sweeps load unload
+        nothing_left
+        finish_background
+        finish
+}
