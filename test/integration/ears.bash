@@ -29,7 +29,7 @@ heard() { ip netns exec "$1" nft -j list counter netdev "ears-$2" "$3" | jq '.nf
 # talkers ADDRESS...: the host and a machine beyond talk with "two", all the time; ears there and on the wire that know
 # them, our own pings and the senders' ADDRESSes. What the host says on the wire has all hops left, as no other's has.
 talkers() {
-        local two4 two6 address own=()
+        local two4 two6 address netns own=()
         two4=$(address4 two) two6=$(address6 two)
         for address; do
                 case $address in
@@ -37,6 +37,8 @@ talkers() {
                 *) own+=("ip saddr $address counter name own accept") ;;
                 esac
         done
+        # What they say while they prove their link-local addresses, they say under none.
+        for netns in host beyond; do eventually sh -c "! ip -n $netns -6 addr show tentative | grep -q ."; done
         background /tmp/serve ip netns exec two "$here/net.py" serve
         background /tmp/talk-host "$here/net.py" talk "$two4"
         talks=("${backgrounds[-1]}")
@@ -51,13 +53,11 @@ talkers() {
                 "arp saddr ip 10.99.0.1 arp operation request accept" \
                 "arp saddr ip 10.99.0.1 arp daddr ip 10.99.0.2 accept" \
                 "ip6 saddr { fd99::1, fe80::/10 } ip6 hoplimit 255 icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-solicit } accept" \
-                "ip6 saddr fe80::/10 ip6 daddr ff02::16 accept"
+                "ip6 saddr { ::, fe80::/10 } ip6 daddr ff02::16 ip6 hoplimit 1 accept"
 }
 # What each of them takes for granted: addresses, routes, and who is who on the wire.
 beliefs() {
         local netns
-        # Once their link-local addresses are proven, and they have met.
-        for netns in host beyond; do eventually sh -c "! ip -n $netns -6 addr show tentative | grep -q ."; done
         { ping4 10.99.0.2 && ping6 fd99::2; } >/dev/null
         for netns in host two beyond; do
                 ip -n $netns addr | grep -vE 'valid_lft|^[0-9]+: (nk|ifb)'
