@@ -18,7 +18,7 @@
 
 #include "noise.h"
 
-#define SOCKETS 500
+#define SOCKETS 64
 
 static void write_flood(struct frame *f, bool syn, bool scan)
 {

@@ -24,7 +24,7 @@ table netdev ears-$device {
 NFT
 }
 # heard NETNS DEVICE own|forged
-heard() { ip netns exec "$1" nft -j list counter netdev "ears-$2" "$3" | jq '.nftables[] | .counter? // empty | .packets'; }
+heard() { ip netns exec "$1" nft list counter netdev "ears-$2" "$3" | sed -n 's/.*packets \([0-9]*\) .*/\1/p'; }
 
 # talkers ADDRESS...: the host and a machine beyond talk with "two", all the time; ears there and on the wire that know
 # them, our own pings and the senders' ADDRESSes. What the host says on the wire has all hops left, as no other's has.

@@ -2,14 +2,14 @@
 # Root in a container sends frames of every kind, sound and broken, under true names and false. Nobody but the sender is
 # ever named as the source of what arrives anywhere, and those who talk meanwhile go on.
 #
-#   ATTACK_FRAMES   how many each sender sends (50000; 3000 where the machine is emulated)
+#   ATTACK_FRAMES   how many each sender sends (50000; 10000 where the machine is emulated)
 #   ATTACK_SEED     which (some that is told)
 #
 # lab: timeout=600
 . "$(dirname "$0")/lib.bash"
 . "$(dirname "$0")/ears.bash"
 
-frames=${ATTACK_FRAMES:-$([ "${LAB_ACCEL:-}" = tcg ] && echo 3000 || echo 50000)}
+frames=${ATTACK_FRAMES:-$([ "${LAB_ACCEL:-}" = tcg ] && echo 10000 || echo 50000)}
 seed=${ATTACK_SEED:-$RANDOM$RANDOM}
 echo "# $frames frames from each sender, ATTACK_SEED=$seed"
 
