@@ -12,6 +12,7 @@ PREFIX ?= /usr
 BINDIR ?= $(PREFIX)/bin
 MANDIR ?= $(PREFIX)/share/man
 HOOKSDIR ?= $(PREFIX)/share/containers/oci/hooks.d
+UNITDIR ?= $(PREFIX)/lib/systemd/system
 BASHCOMPDIR ?= $(PREFIX)/share/bash-completion/completions
 ZSHCOMPDIR ?= $(PREFIX)/share/zsh/vendor-completions
 FISHCOMPDIR ?= $(PREFIX)/share/fish/vendor_completions.d
@@ -156,6 +157,8 @@ install: all
 	$(INSTALL) -D -m 0644 contrib/completions/shunt.bash $(DESTDIR)$(BASHCOMPDIR)/shunt
 	$(INSTALL) -D -m 0644 -t $(DESTDIR)$(ZSHCOMPDIR) contrib/completions/_shunt
 	$(INSTALL) -D -m 0644 -t $(DESTDIR)$(FISHCOMPDIR) contrib/completions/shunt.fish
+	$(INSTALL) -D -m 0644 -t $(DESTDIR)$(UNITDIR) units/shunt-gc.timer
+	sed 's,@bindir@,$(BINDIR),' units/shunt-gc.service.in >$(DESTDIR)$(UNITDIR)/shunt-gc.service
 	$(INSTALL) -d $(DESTDIR)$(HOOKSDIR)
 	for hook in create poststop; do \
 		sed 's,@bindir@,$(BINDIR),' hooks/oci/80-shunt-$$hook.json.in >$(DESTDIR)$(HOOKSDIR)/80-shunt-$$hook.json; \
@@ -163,6 +166,7 @@ install: all
 
 uninstall:
 	rm -f $(DESTDIR)$(HOOKSDIR)/80-shunt-create.json $(DESTDIR)$(HOOKSDIR)/80-shunt-poststop.json
+	rm -f $(DESTDIR)$(UNITDIR)/shunt-gc.timer $(DESTDIR)$(UNITDIR)/shunt-gc.service
 	rm -f $(DESTDIR)$(BINDIR)/shunt $(DESTDIR)$(MANDIR)/man1/shunt.1 $(DESTDIR)$(MANDIR)/man5/shunt.network.5
 	rm -f $(DESTDIR)$(MANDIR)/man8/shunt-nspawn.8
 	rm -f $(DESTDIR)$(BASHCOMPDIR)/shunt $(DESTDIR)$(ZSHCOMPDIR)/_shunt $(DESTDIR)$(FISHCOMPDIR)/shunt.fish
