@@ -197,6 +197,7 @@ int oci_create(const char *state_dir, const struct oci_state *state, struct shun
 	if (r < 0)
 		return r;
 	request.request.netns_fd = netns;
+	request.request.pid = state->pid;
 	return shunt_attach(instance, &request.request, ret, error);
 }
 
@@ -212,6 +213,6 @@ int oci_poststop(const char *state_dir, const struct oci_state *state, struct sh
 	if (r >= 0)
 		r = rights_check(RIGHTS_DETACH, error);
 	if (r >= 0)
-		r = shunt_detach(instance, state->id, error);
+		r = shunt_detach_ended(instance, state->id, error);
 	return r < 0 ? r : 0;
 }

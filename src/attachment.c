@@ -22,14 +22,15 @@ static int create_with(struct attachment *a, enum shunt_driver driver, struct sh
 		.mac = { a->mac[0], a->mac[1], a->mac[2], a->mac[3], a->mac[4], a->mac[5] },
 	};
 	struct link_state link;
+	uint32_t ifindex;
 	int r;
 
 	shunt_parked_name(a->request->id, a->interface, parked);
 	a->driver = link_driver(driver);
 	a->endpoint.driver = driver;
 	r = a->driver->create(a->instance->host, &spec, error);
-	if (r == -EEXIST && endpoint_find_host(a->instance, &a->key, &a->endpoint, &link, NULL) > 0) {
-		r = link_delete(a->instance->host, link.ifindex, error);
+	if (r == -EEXIST && endpoint_find_host(a->instance, &a->key, &a->endpoint, &ifindex, NULL) > 0) {
+		r = link_delete(a->instance->host, ifindex, error);
 		if (r >= 0)
 			r = a->driver->create(a->instance->host, &spec, error);
 	}

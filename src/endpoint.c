@@ -43,7 +43,8 @@
  * heard router's advertisements the kernel filters its IPv6 routes for each (attachment_configure_host()).
  *
  * The same name attached again replaces what is there: runtimes run createRuntime twice with no poststop in between. The
- * old device goes first; its addresses stay claimed, so that the container keeps them.
+ * old device goes first; its addresses stay claimed, so that the container keeps them. Of another container with that ID
+ * nothing is taken while it lives: owner.c.
  */
 #include "endpoint.h"
 
@@ -59,6 +60,7 @@
 #include "ipam.h"
 #include "names.h"
 #include "network.h"
+#include "owner.h"
 #include "request.h"
 #include "route.h"
 
@@ -113,6 +115,7 @@ static int prepare(struct attachment *a, struct shunt_error *error)
 	a->endpoint.state = SHUNT_PENDING;
 	a->endpoint.mode = request->mode ?: a->network.mode;
 	a->endpoint.flags = network_flags(&a->network);
+	owner_record(&a->endpoint, request->pid);
 
 	endpoint_mac(request->id, a->interface, a->mac);
 
@@ -130,8 +133,10 @@ static int prepare(struct attachment *a, struct shunt_error *error)
 /* A predecessor of the same name goes but for its addresses, which we take over. */
 static int replace(struct attachment *a, const struct shunt_endpoint *old, struct shunt_error *error)
 {
-	int r = endpoint_teardown(a->instance, &a->key, old, true, error);
+	int r = owner_check(a->request->id, old, &a->endpoint, error);
 
+	if (r >= 0)
+		r = endpoint_teardown(a->instance, &a->key, old, true, error);
 	for (size_t i = 0; i < ELEMENTSOF(families) && r >= 0; i++) {
 		struct shunt_prefix address;
 
@@ -369,6 +374,8 @@ static int attach_and_collect(struct attachment *a, struct shunt_info *ret, stru
 	endpoint_collect_unfinished(a->instance);
 	if (r < 0)
 		(void)endpoint_release_shared(a->instance, NULL);
+	else
+		endpoint_collect_beside(a->instance, &a->key);
 	return r;
 }
 

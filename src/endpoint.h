@@ -26,9 +26,9 @@ int endpoint_check_netns(int fd, struct shunt_endpoint *endpoint, struct shunt_e
 int endpoint_teardown(struct shunt_instance *instance, const struct shunt_endpoint_key *key,
 		      const struct shunt_endpoint *endpoint, bool keep_addresses, struct shunt_error *error);
 
-/* Where an endpoint's host end is: 1 and its state, 0 where there is none that is ours, or an errno: who knows. */
+/* Where an endpoint's host end is: 1 and its index, 0 where there is none that is ours, or an errno: who knows. */
 int endpoint_find_host(struct shunt_instance *instance, const struct shunt_endpoint_key *key,
-		       const struct shunt_endpoint *endpoint, struct link_state *ret, struct shunt_error *error);
+		       const struct shunt_endpoint *endpoint, uint32_t *ret, struct shunt_error *error);
 
 /* Whether a ready endpoint has lost its kernel objects; says which in @reason. */
 bool endpoint_is_dead(struct shunt_instance *instance, const struct registry_entry *entry, char *reason, size_t size);
@@ -42,6 +42,12 @@ int endpoint_remove_traces(struct shunt_instance *instance, const struct shunt_e
 
 /* Takes back what killed ones left unfinished, some at a time. What cannot be taken back stays for the next who looks. */
 void endpoint_collect_unfinished(struct shunt_instance *instance);
+
+/*
+ * The same for the dead among the few that are beside @key in the map's own order, which is that of a hash: so all are
+ * looked at by one verb or another, and each verb's work is the same however many there are.
+ */
+void endpoint_collect_beside(struct shunt_instance *instance, const struct shunt_endpoint_key *key);
 
 /* Takes back the endpoints that nobody owns and counts them, without waiting for those at work. Goes on behind a failure. */
 int endpoint_collect(struct shunt_instance *instance, unsigned *count, struct shunt_error *error);

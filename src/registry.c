@@ -103,6 +103,17 @@ size_t unfinished_list(const struct datapath *datapath, struct shunt_endpoint_ke
 	return n;
 }
 
+int registry_next(const struct datapath *datapath, struct registry_entry *entry)
+{
+	const int fd = datapath->fd[MAP_REGISTRY];
+	struct shunt_endpoint_key next;
+
+	if (bpf_map_get_next_key(fd, &entry->key, &next) < 0 && (errno != ENOENT || bpf_map_get_next_key(fd, NULL, &next) < 0))
+		return -errno;
+	entry->key = next;
+	return registry_get(datapath, &next, &entry->endpoint);
+}
+
 #define BATCH 256	/* entries a call; more than any bucket of the hash will hold */
 
 /* Appends a batch to the list, growing it. */

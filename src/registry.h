@@ -39,6 +39,9 @@ struct registry_entry {
 	struct shunt_endpoint endpoint;
 };
 
+/* The one behind *@entry in the map's own order, or the first behind the last. Return: 0, -ENOENT for none, or an errno */
+int registry_next(const struct datapath *datapath, struct registry_entry *entry);
+
 /* All entries, or those of one ID where @id is not NULL, in no order; *ret is the caller's to free. */
 int registry_list(const struct datapath *datapath, const char *id, struct registry_entry **ret, size_t *ret_n);
 

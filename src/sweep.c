@@ -3,43 +3,24 @@
  * sweep.c - the end of an instance, orderly or not: somebody may have removed its datapath while containers live. Those run
  * on with the programs that their links hold, so that no link may go before its device (invariant 1).
  */
-#include <bpf/bpf.h>
 #include <fcntl.h>
-#include <linux/bpf.h>
 
 #include "instance.h"
+#include "pin.h"
 
-/* Whether a link is on the device of that index in our own network namespace: the index alone may be a stranger's here. */
-static bool is_on_device(const struct bpf_link_info *link)
+/* The pair goes with either end; what is no link of a device is nobody's filter. Return: 1, 0 where there was none, or an errno */
+static int delete_device(const struct shunt_instance *instance, int at, const char *path, struct shunt_error *error)
 {
-	uint32_t links[64] = {}, programs[ELEMENTSOF(links)];
-	LIBBPF_OPTS(bpf_prog_query_opts, query, .link_ids = links, .prog_ids = programs, .count = ELEMENTSOF(links));
+	struct pin pin;
+	int r;
 
-	if (bpf_prog_query_opts((int)link->tcx.ifindex, link->tcx.attach_type, &query) < 0)
-		return false;
-	for (size_t i = 0; i < query.count && i < ELEMENTSOF(links); i++)
-		if (links[i] == link->id)
-			return true;
-	return false;
-}
-
-/* The pair goes with either end; what is no link of a device is nobody's filter. */
-static int delete_device(const struct shunt_instance *instance, int at, const char *pin, struct shunt_error *error)
-{
-	const struct bpf_obj_get_opts options = { .sz = sizeof(options), .path_fd = at, .file_flags = BPF_F_PATH_FD };
-	_cleanup_close_ int link = bpf_obj_get_opts(pin, &options);
-	struct bpf_link_info info = {};
-	uint32_t size = sizeof(info);
-
-	if (link < 0 || bpf_link_get_info_by_fd(link, &info, &size) < 0)
+	if (pin_look(at, path, &pin) < 0 || pin.ifindex == 0)
 		return 0;
-	/* Of tcx and netkit alike, this is 0 once the device is gone. */
-	if ((info.type != BPF_LINK_TYPE_TCX && info.type != BPF_LINK_TYPE_NETKIT) || info.tcx.ifindex == 0)
-		return 0;
-	if (is_on_device(&info))
-		return link_delete(instance->host, info.tcx.ifindex, error);
-	return shunt_fail(error, -EXDEV, "%s belongs to another network namespace, where its interface %u still is; go there",
-			  instance->state, info.tcx.ifindex);
+	if (!pin.here)
+		return shunt_fail(error, -EXDEV, "%s belongs to another network namespace, where its interface %u still is; go there",
+				  instance->state, pin.ifindex);
+	r = link_delete(instance->host, pin.ifindex, error);
+	return r < 0 ? r : 1;
 }
 
 static DIR *open_directory(int at, const char *name)
@@ -70,7 +51,8 @@ static int sweep_endpoint(const struct shunt_instance *instance, int at, const c
 
 	if (!directory)
 		return shunt_fail(error, -errno, "%s/endpoints/%s: %m", instance->state, name);
-	r = delete_device(instance, dirfd(directory), "from_ct", error);
+	/* Of netkit's two this one is at the host end; without it the pair never came up. */
+	r = delete_device(instance, dirfd(directory), "to_ct", error);
 	if (r >= 0)
 		r = remove_links(instance, directory, error);
 	if (r >= 0 && unlinkat(at, name, AT_REMOVEDIR) < 0)

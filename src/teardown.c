@@ -9,31 +9,8 @@
 
 #include "ipam.h"
 #include "names.h"
+#include "owner.h"
 #include "uplinks.h"
-
-int endpoint_find_host(struct shunt_instance *instance, const struct shunt_endpoint_key *key,
-		       const struct shunt_endpoint *endpoint, struct link_state *ret, struct shunt_error *error)
-{
-	const bool by_name = endpoint->ifindex == 0;
-	struct link_state link;
-	int r = link_get(instance->host, by_name ? endpoint->host : NULL, endpoint->ifindex, &link, error);
-
-	if (r == -ENODEV)
-		return 0;
-	if (r < 0)
-		return r;
-	/*
-	 * The index tells, for as long as name or alias say so too: somebody may have changed one of them, or a stranger's
-	 * device got the index of one that is gone. A record without index is from between its writing and the device's
-	 * making, or right behind: then nothing is attached to it yet, or it is another instance's.
-	 */
-	if (by_name ? datapath_has_programs(link.ifindex)
-		    : strncmp(link.name, endpoint->host, sizeof(endpoint->host)) != 0 &&
-			      strncmp(link.alias, key->id, SHUNT_ID_MAX) != 0)
-		return 0;
-	*ret = link;
-	return 1;
-}
 
 static int release_addresses(struct shunt_instance *instance, const struct shunt_endpoint *endpoint,
 			     struct shunt_error *error)
@@ -86,7 +63,7 @@ int endpoint_teardown(struct shunt_instance *instance, const struct shunt_endpoi
 		      const struct shunt_endpoint *endpoint, bool keep_addresses, struct shunt_error *error)
 {
 	struct shunt_endpoint ending = *endpoint;
-	struct link_state link;
+	uint32_t ifindex;
 	int r;
 
 	/* Intent first here too: whatever stops us, the next verb goes on with it. */
@@ -98,9 +75,9 @@ int endpoint_teardown(struct shunt_instance *instance, const struct shunt_endpoi
 		return shunt_fail(error, r, "cannot write the registry: %s", strerror(-r));
 	unpublish(instance, endpoint);
 	/* Where it cannot be said whether the device is there, its filter stays. */
-	r = endpoint_find_host(instance, key, endpoint, &link, error);
+	r = endpoint_find_host(instance, key, endpoint, &ifindex, error);
 	if (r > 0)
-		r = link_delete(instance->host, link.ifindex, error);
+		r = link_delete(instance->host, ifindex, error);
 	if (r >= 0)
 		r = datapath_detach(instance->state, endpoint->host, error);
 	/* Behind the device: its program drops what it does not know, but counts while it does. */
@@ -140,21 +117,6 @@ int endpoint_release_shared(struct shunt_instance *instance, struct shunt_error 
 	if (r >= 0 && network_records_clear(&instance->datapath) < 0)
 		return shunt_fail(error, -EIO, "%s/datapath/networks: cannot be cleared", instance->state);
 	return r;
-}
-
-bool endpoint_is_dead(struct shunt_instance *instance, const struct registry_entry *entry, char *reason, size_t size)
-{
-	struct link_state link;
-
-	if (entry->endpoint.state != SHUNT_READY && entry->endpoint.state != SHUNT_PREPARED) {
-		snprintf(reason, size, "whoever began to attach or detach it was killed");
-		return true;
-	}
-	if (endpoint_find_host(instance, &entry->key, &entry->endpoint, &link, NULL) == 0) {
-		snprintf(reason, size, "its interface is gone: the container ended, or somebody deleted it");
-		return true;
-	}
-	return false;
 }
 
 /* One endpoint that looked dead or unfinished, looked at again under its lock. Returns 1 if it was taken back. */
@@ -201,6 +163,22 @@ void endpoint_collect_unfinished(struct shunt_instance *instance)
 	}
 }
 
+#define BESIDE 8	/* looked at by each verb that changes something */
+
+void endpoint_collect_beside(struct shunt_instance *instance, const struct shunt_endpoint_key *key)
+{
+	struct registry_entry entry = { .key = *key };
+
+	for (size_t i = 0; i < BESIDE; i++) {
+		char reason[128];
+
+		if (registry_next(&instance->datapath, &entry) < 0 || memcmp(&entry.key, key, sizeof(*key)) == 0)
+			return;
+		if (endpoint_is_dead(instance, &entry, reason, sizeof(reason)))
+			(void)collect(instance, &entry, NULL);
+	}
+}
+
 int endpoint_collect(struct shunt_instance *instance, unsigned *count, struct shunt_error *error)
 {
 	_cleanup_free_ struct registry_entry *list = NULL;
@@ -226,9 +204,9 @@ int endpoint_collect(struct shunt_instance *instance, unsigned *count, struct sh
 	return result;
 }
 
-/* @created: only if it is that very one, or 0 */
-static int detach_one(struct shunt_instance *instance, const struct registry_entry *seen, uint64_t created,
-		      struct shunt_error *error)
+/* Detaches one; @spare may say of what is there by now that it is not meant. Return: 1, 0 for one that was spared, or an errno */
+static int detach_one(struct shunt_instance *instance, const struct registry_entry *seen,
+		      bool (*spare)(const struct shunt_endpoint *seen, const struct shunt_endpoint *now), struct shunt_error *error)
 {
 	_cleanup_close_ int lock = instance_lock_endpoint(instance, seen->endpoint.host, true, NULL, error);
 	struct shunt_endpoint endpoint;
@@ -239,12 +217,25 @@ static int detach_one(struct shunt_instance *instance, const struct registry_ent
 	/* Under the lock it may be gone, or another of the same name. */
 	r = registry_get(&instance->datapath, &seen->key, &endpoint);
 	if (r == -ENOENT)
-		return endpoint_remove_traces(instance, &seen->key, seen->endpoint.host, error);
-	if (r < 0)
-		return registry_fail(r, error);
-	if (created != 0 && endpoint.created != created)
+		r = endpoint_remove_traces(instance, &seen->key, seen->endpoint.host, error);
+	else if (r < 0)
+		registry_fail(r, error);
+	else if (spare && spare(&seen->endpoint, &endpoint))
 		return 0;
-	return endpoint_teardown(instance, &seen->key, &endpoint, false, error);
+	else
+		r = endpoint_teardown(instance, &seen->key, &endpoint, false, error);
+	return r < 0 ? r : 1;
+}
+
+static bool is_another(const struct shunt_endpoint *seen, const struct shunt_endpoint *now)
+{
+	return now->created != seen->created;
+}
+
+static bool lives(const struct shunt_endpoint *seen, const struct shunt_endpoint *now)
+{
+	(void)seen;
+	return owner_lives(now);
 }
 
 int shunt_undo(struct shunt_instance *instance, const struct shunt_info *info, struct shunt_error *error)
@@ -253,14 +244,15 @@ int shunt_undo(struct shunt_instance *instance, const struct shunt_info *info, s
 	int r;
 
 	registry_key(info->id, info->interface, &entry.key);
-	r = detach_one(instance, &entry, info->endpoint.created, error);
+	r = detach_one(instance, &entry, is_another, error);
 	return r < 0 ? r : endpoint_release_shared(instance, error);
 }
 
-int shunt_detach(struct shunt_instance *instance, const char *id, struct shunt_error *error)
+static int detach_all(struct shunt_instance *instance, const char *id,
+		      bool (*spare)(const struct shunt_endpoint *seen, const struct shunt_endpoint *now), struct shunt_error *error)
 {
 	_cleanup_free_ struct registry_entry *list = NULL;
-	int result = 0;
+	int result = 0, count = 0;
 	size_t n;
 	int r = id_check(id, error);
 
@@ -269,14 +261,27 @@ int shunt_detach(struct shunt_instance *instance, const char *id, struct shunt_e
 	r = registry_list(&instance->datapath, id, &list, &n);
 	if (r < 0)
 		return registry_fail(r, error);
+	/* Now, while the map knows the key. */
+	endpoint_collect_beside(instance, n > 0 ? &list[0].key : &(struct shunt_endpoint_key){});
 	for (size_t i = 0; i < n; i++) {
-		r = detach_one(instance, &list[i], 0, result < 0 ? NULL : error);
+		r = detach_one(instance, &list[i], spare, result < 0 ? NULL : error);
 		if (r < 0 && result == 0)
 			result = r;
+		count += r > 0;
 	}
 	endpoint_collect_unfinished(instance);
 	if (result < 0)
 		return result;
 	r = endpoint_release_shared(instance, error);
-	return r < 0 ? r : (int)n;
+	return r < 0 ? r : count;
+}
+
+int shunt_detach(struct shunt_instance *instance, const char *id, struct shunt_error *error)
+{
+	return detach_all(instance, id, NULL, error);
+}
+
+int shunt_detach_ended(struct shunt_instance *instance, const char *id, struct shunt_error *error)
+{
+	return detach_all(instance, id, lives, error);
 }

@@ -22,7 +22,7 @@
 
 #include <linux/types.h>
 
-#define SHUNT_ABI 2
+#define SHUNT_ABI 3
 
 #define SHUNT_ID_MAX 128	/* bytes of an ID; no NUL in the key of an ID that long */
 #define SHUNT_IFNAME_MAX 16	/* IFNAMSIZ */
@@ -142,11 +142,12 @@ struct shunt_endpoint {
 	__u64 created;			/* CLOCK_REALTIME, nanoseconds */
 	__be32 address4;		/* claimed, or about to be: released only where the entry names us as owner */
 	__u8 address6[16];
-	__u8 pad[4];
+	__u32 pid;			/* the container's first process, 0 where nobody told; src/owner.c */
+	__u64 started;			/* when it was, in clock ticks since boot */
 	char network[SHUNT_NETWORK_MAX];
 	char host[SHUNT_IFNAME_MAX];	/* name of the host end */
 };
-_Static_assert(sizeof(struct shunt_endpoint) == 104, "shunt_endpoint is ABI");
+_Static_assert(sizeof(struct shunt_endpoint) == 112, "shunt_endpoint is ABI");
 
 /*
  * Map "unfinished", BPF_MAP_TYPE_HASH: struct shunt_endpoint_key -> __u32, which is 0. What somebody has begun to make or to

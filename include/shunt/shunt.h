@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "shunt/abi.h"
 
@@ -67,6 +68,7 @@ struct shunt_network {
 struct shunt_request {
 	const char *id;
 	int netns_fd;			/* of the container; the caller's own to close */
+	pid_t pid;			/* its first process, if a runtime told: while that lives, no other container has the ID */
 	const char *network;
 	const char *addresses[SHUNT_MAX_ADDRESSES];	/* "10.207.0.9", with or without a length */
 	size_t n_addresses;
@@ -124,6 +126,9 @@ void shunt_parked_name(const char *id, const char *interface, char ret[static SH
 
 /* Takes all interfaces of @id back. Returns how many there were; an unknown ID is 0, not an error. */
 int shunt_detach(struct shunt_instance *instance, const char *id, struct shunt_error *error);
+
+/* The same at a runtime's word that the container has ended; what is of one that lives stays, and is not counted. */
+int shunt_detach_ended(struct shunt_instance *instance, const char *id, struct shunt_error *error);
 
 /* Undoes an attach: takes that one endpoint back, unless it was replaced or taken back since. */
 int shunt_undo(struct shunt_instance *instance, const struct shunt_info *info, struct shunt_error *error);

@@ -119,6 +119,7 @@ static void list_is_in_order_and_says_what_is_dead(void **state)
 {
 	static const char *const ids[] = { "c", "a", "b" };
 	_cleanup_free_ struct shunt_info *list = NULL;
+	struct shunt_info info[ELEMENTSOF(ids)];
 	struct shunt_error error;
 	int netns[ELEMENTSOF(ids)];
 	size_t n;
@@ -128,11 +129,10 @@ static void list_is_in_order_and_says_what_is_dead(void **state)
 	freep(&list);
 	for (size_t i = 0; i < ELEMENTSOF(ids); i++) {
 		struct shunt_request request = request_for(ids[i], netns[i] = make_netns());
-		struct shunt_info info = attached(*state, &request);
 
-		if (i == 1)
-			kill_host_end(*state, &info);
+		info[i] = attached(*state, &request);
 	}
+	kill_host_end(*state, &info[1]);
 	assert_done(shunt_list(*state, NULL, &list, &n, &error), &error);
 	assert_int_equal(n, 3);
 	assert_string_equal(list[0].id, "a");

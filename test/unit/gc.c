@@ -243,13 +243,16 @@ static void endpoint_that_cannot_be_taken_back_keeps_no_other(void **state)
 	struct shunt_info info[ELEMENTSOF(ids)];
 	struct shunt_gc_result result;
 	struct shunt_error error;
+	int netns[ELEMENTSOF(ids)];
 
 	for (size_t i = 0; i < ELEMENTSOF(ids); i++) {
-		_cleanup_close_ int netns = make_netns();
-		struct shunt_request request = request_for(ids[i], netns);
+		struct shunt_request request = request_for(ids[i], netns[i] = make_netns());
 
 		info[i] = attached(instance, &request);
+	}
+	for (size_t i = 0; i < ELEMENTSOF(ids); i++) {
 		kill_host_end(instance, &info[i]);
+		close(netns[i]);
 	}
 	/* A directory is no pin. */
 	shell("cd " STATE "/endpoints/%s; rm from_ct; mkdir from_ct", info[1].endpoint.host);
@@ -259,6 +262,55 @@ static void endpoint_that_cannot_be_taken_back_keeps_no_other(void **state)
 	shell("rmdir " STATE "/endpoints/%s/from_ct", info[1].endpoint.host);
 	assert_int_equal(collected().endpoints, 1);
 	assert_nothing_left(instance);
+}
+
+static void other_verbs_take_the_dead_beside_theirs(void **state)
+{
+	_cleanup_close_ int netns = make_netns();
+	struct shunt_request a = request_for("a", netns), b = request_for("b", netns);
+	struct shunt_instance *instance = *state;
+	struct shunt_error error;
+	struct shunt_info dead;
+
+	b.interface = "eth1";
+	dead = attached(instance, &a);
+	kill_host_end(instance, &dead);
+	attached(instance, &b);
+	assert_string_equal(only_endpoint(instance).id, "b");
+
+	dead = attached(instance, &a);
+	kill_host_end(instance, &dead);
+	assert_int_equal(shunt_detach(instance, "nobody", &error), 0);
+	assert_string_equal(only_endpoint(instance).id, "b");
+
+	dead = attached(instance, &a);
+	kill_host_end(instance, &dead);
+	assert_int_equal(shunt_detach(instance, "b", &error), 1);
+	assert_nothing_left(instance);
+}
+
+/* Name and alias are anyone's to change; an index may be a stranger's. */
+static void host_end_is_known_by_its_program(void **state)
+{
+	_cleanup_close_ int netns = make_netns();
+	struct shunt_request request = request_for("web", netns);
+	struct shunt_info info = attached(*state, &request);
+	struct shunt_error error;
+
+	shell("ip link set %s down; ip link set %s name other0 alias other up", info.endpoint.host, info.endpoint.host);
+	assert_int_equal(collected().endpoints, 0);
+	assert_int_equal(only_endpoint(*state).status, SHUNT_STATUS_READY);
+	assert_int_equal(shunt_detach(*state, "web", &error), 1);
+	shell("test ! -e /sys/class/net/other0");
+	assert_nothing_left(*state);
+
+	info = attached(*state, &request);
+	kill_host_end(*state, &info);
+	shell("ip link add stranger index %u type veth peer name x", info.endpoint.ifindex);
+	assert_int_equal(only_endpoint(*state).status, SHUNT_STATUS_STALE);
+	assert_int_equal(collected().endpoints, 1);
+	shell("ip link show stranger >/dev/null");
+	assert_nothing_left(*state);
 }
 
 static void uplinks_follow_the_host_while_something_is_attached(void **state)
@@ -334,6 +386,8 @@ int main(void)
 		on_fresh_networks(whatever_was_made_behind_a_pending_record_is_taken_back),
 		on_fresh_networks(directory_without_record_goes_unless_somebody_has_it),
 		on_fresh_networks(endpoint_that_cannot_be_taken_back_keeps_no_other),
+		on_fresh_networks(other_verbs_take_the_dead_beside_theirs),
+		on_fresh_networks(host_end_is_known_by_its_program),
 		on_fresh_networks(uplinks_follow_the_host_while_something_is_attached),
 		on_fresh_networks(uplinks_stay_while_a_network_in_use_is_unknown),
 		on_fresh_networks(remains_of_a_datapath_that_is_gone_are_swept),
