@@ -10,6 +10,7 @@
 
 #include "loader.h"
 #include "netns.h"
+#include "pin.h"
 #include "version.h"
 
 /* Names of the pins in datapath/. */
@@ -191,6 +192,54 @@ int datapath_attach(const struct datapath *datapath, const char *state, const ch
 	return attach(datapath->fd[PROGRAM_TO_CT], ifindex, driver->to_ct, path, error);
 }
 
+int datapath_remove_link(int at, const char *path)
+{
+	const struct bpf_obj_get_opts options = { .sz = sizeof(options), .path_fd = at, .file_flags = BPF_F_PATH_FD };
+	_cleanup_close_ int link = bpf_obj_get_opts(path, &options);
+
+	/* What is no link, or of a device that is gone, is not detached; its pin goes all the same. */
+	if (link >= 0 && bpf_link_detach(link) < 0 && errno != ENOLINK && errno != EINVAL && errno != EOPNOTSUPP)
+		return -errno;
+	return unlinkat(at, path, 0) < 0 && errno != ENOENT ? -errno : 0;	/* already gone is what was asked for */
+}
+
+static int remove_pin(const char *path, struct shunt_error *error)
+{
+	int r = datapath_remove_link(AT_FDCWD, path);
+
+	return r < 0 ? shunt_fail(error, r, "%s: cannot be removed: %s", path, strerror(-r)) : 0;
+}
+
+int datapath_reattach(const struct datapath *datapath, const char *state, const char *host, uint32_t ifindex,
+		      const struct link_driver *driver, struct shunt_error *error)
+{
+	const struct {
+		const char *pin;
+		enum datapath_object program;
+		enum bpf_attach_type type;
+	} links[] = {
+		{ "from_ct", PROGRAM_FROM_CT, driver->from_ct },
+		{ "to_ct", PROGRAM_TO_CT, driver->to_ct },
+	};
+	char path[PATH_MAX];
+
+	for (size_t i = 0; i < ELEMENTSOF(links); i++) {
+		struct pin pin;
+		int r;
+
+		snprintf(path, sizeof(path), "%s/endpoints/%s/%s", state, host, links[i].pin);
+		if (pin_look(AT_FDCWD, path, &pin) == 0 && pin.ifindex != 0)
+			continue;
+		r = remove_pin(path, error);
+		if (r >= 0)
+			r = attach(datapath->fd[links[i].program], ifindex, links[i].type, path, error);
+		/* Its pin went a moment ago, and the kernel is still at it. */
+		if (r < 0 && r != -EEXIST)
+			return r;
+	}
+	return 0;
+}
+
 struct gate {
 	int program;
 	uint32_t peer;
@@ -213,24 +262,6 @@ int datapath_attach_gate(const struct datapath *datapath, const char *state, con
 
 	snprintf(path, sizeof(path), "%s/endpoints/%s/gate", state, host);
 	return netns_call(netns_fd, attach_gate, &gate, error);
-}
-
-int datapath_remove_link(int at, const char *path)
-{
-	const struct bpf_obj_get_opts options = { .sz = sizeof(options), .path_fd = at, .file_flags = BPF_F_PATH_FD };
-	_cleanup_close_ int link = bpf_obj_get_opts(path, &options);
-
-	/* What is no link, or of a device that is gone, is not detached; its pin goes all the same. */
-	if (link >= 0 && bpf_link_detach(link) < 0 && errno != ENOLINK && errno != EINVAL && errno != EOPNOTSUPP)
-		return -errno;
-	return unlinkat(at, path, 0) < 0 && errno != ENOENT ? -errno : 0;	/* already gone is what was asked for */
-}
-
-static int remove_pin(const char *path, struct shunt_error *error)
-{
-	int r = datapath_remove_link(AT_FDCWD, path);
-
-	return r < 0 ? shunt_fail(error, r, "%s: cannot be removed: %s", path, strerror(-r)) : 0;
 }
 
 static const char *const endpoint_pins[] = { "from_ct", "to_ct", "gate" };

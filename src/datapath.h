@@ -58,6 +58,10 @@ int datapath_unload(const char *state, struct shunt_error *error);
 int datapath_attach(const struct datapath *datapath, const char *state, const char *host, uint32_t ifindex,
 		    const struct link_driver *driver, struct shunt_error *error);
 
+/* The same for those of both that are not attached any more, whose pins may be there. */
+int datapath_reattach(const struct datapath *datapath, const char *state, const char *host, uint32_t ifindex,
+		      const struct link_driver *driver, struct shunt_error *error);
+
 /* For a driver with a gate: the third, on the container's end @peer in @netns_fd, or in our own namespace where that is -1. */
 int datapath_attach_gate(const struct datapath *datapath, const char *state, const char *host, int netns_fd,
 			 uint32_t peer, struct shunt_error *error);

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 
 #include "endpoint.h"
+#include "mend.h"
 #include "uplinks.h"
 
 static int compare_hosts(const void *a, const void *b)
@@ -123,13 +124,21 @@ static int unload(struct shunt_instance *instance, struct shunt_error *error)
 static int collect_remains(const char *state, struct shunt_error *error)
 {
 	_cleanup_(shunt_closep) struct shunt_instance *instance = NULL;
+	_cleanup_(netlink_closep) struct netlink *host = NULL;
 	int r = instance_open_bare(state, &instance, error);
 
-	if (r == -ENOENT)
-		return 0;
-	if (r >= 0)
+	if (r < 0 && r != -ENOENT)
+		return r;
+	if (r >= 0) {
 		r = instance_lock_exclusive(instance);
-	return r <= 0 ? r : instance_sweep(instance, error);
+		if (r > 0)
+			r = instance_sweep(instance, error);
+		if (r < 0)
+			return r;
+	}
+	/* Where a whole bpffs was unmounted, there is not even that. */
+	r = netlink_open(&host, error);
+	return r < 0 ? r : mend_orphans(host, NULL, 0, error);
 }
 
 int shunt_gc(const char *state, struct shunt_gc_result *ret, struct shunt_error *error)
@@ -141,14 +150,18 @@ int shunt_gc(const char *state, struct shunt_gc_result *ret, struct shunt_error 
 
 	if (r == -ENOENT) {
 		r = collect_remains(state, error);
-		if (r >= 0)
-			*ret = result;
-		return r;
+		if (r < 0)
+			return r;
+		result.endpoints = (unsigned)r;
+		*ret = result;
+		return 0;
 	}
 	if (r < 0)
 		return r;
 	first = endpoint_collect(instance, &result.endpoints, error);
 	endpoint_collect_unfinished(instance);
+	r = mend_endpoints(instance, &result.mended, &result.endpoints, first < 0 ? NULL : error);
+	first = first < 0 ? first : r;
 	r = sweep_directories(instance, first < 0 ? NULL : error);
 	first = first < 0 ? first : r;
 	r = endpoint_release_shared(instance, first < 0 ? NULL : error);

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
+#include "mend.h"
 #include "path.h"
 #include "upgrade.h"
 
@@ -108,6 +109,17 @@ static int make_directories(const struct shunt_instance *instance, struct shunt_
 	return 0;
 }
 
+/* What was attached before, where somebody removed it with its whole bpffs, would have the addresses that are free now. */
+static int sweep_orphans(struct shunt_error *error)
+{
+	_cleanup_(netlink_closep) struct netlink *host = NULL;
+	int r = netlink_open(&host, error);
+
+	if (r >= 0)
+		r = mend_orphans(host, NULL, 0, error);
+	return r < 0 ? r : 0;
+}
+
 /*
  * With the directory to ourselves: finishes what a killed upgrade has left, and loads or replaces what is not of our layout.
  * Only who may create does that: it takes more rights than looking and detaching have.
@@ -116,8 +128,10 @@ static int make_current(struct shunt_instance *instance, bool create, struct shu
 {
 	int r = datapath_check(instance->state, error);
 
-	if (r == -ENOENT && create)
-		return datapath_load(instance->state, error);
+	if (r == -ENOENT && create) {
+		r = datapath_load(instance->state, error);
+		return r < 0 ? r : sweep_orphans(error);
+	}
 	if (r == -ESTALE && create)
 		r = upgrade_datapath(instance, error);
 	else if (r >= 0 && upgrade_is_unfinished(instance))

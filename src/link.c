@@ -171,6 +171,33 @@ int link_get(struct netlink *netlink, const char *name, uint32_t ifindex, struct
 	return 0;
 }
 
+struct each {
+	int (*call)(const struct link_state *link, void *arg);
+	void *arg;
+};
+
+static int read_each(const struct nlmsghdr *reply, void *arg)
+{
+	const struct each *each = arg;
+	struct link_state link = {};
+	int r = read_link(reply, &link);
+
+	return r < 0 ? r : each->call(&link, each->arg);
+}
+
+int link_each(struct netlink *netlink, int (*each)(const struct link_state *link, void *arg), void *arg, struct shunt_error *error)
+{
+	const struct ifinfomsg info = { .ifi_family = AF_UNSPEC };
+	_cleanup_nlmsg_ struct nl_msg *msg = link_msg(RTM_GETLINK, NLM_F_DUMP, &info);
+	struct each both = { each, arg };
+	int r;
+
+	if (msg && nla_put_u32(msg, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS) < 0)
+		return shunt_fail(error, -ENOMEM, "rtnetlink: out of memory");
+	r = netlink_call(netlink, msg, read_each, &both, error);
+	return r == -EINTR ? 0 : r;
+}
+
 int link_delete(struct netlink *netlink, uint32_t ifindex, struct shunt_error *error)
 {
 	const struct ifinfomsg info = { .ifi_family = AF_UNSPEC, .ifi_index = (int)ifindex };

@@ -53,6 +53,9 @@ struct link_state {
 int link_get(struct netlink *netlink, const char *name, uint32_t ifindex, struct link_state *ret,
 	     struct shunt_error *error);
 
+/* Calls @each for all; a negative return ends it. What changes meanwhile may be missed. Return: 0, or an errno */
+int link_each(struct netlink *netlink, int (*each)(const struct link_state *link, void *arg), void *arg, struct shunt_error *error);
+
 /* Return: 0 also where there was none. */
 int link_delete(struct netlink *netlink, uint32_t ifindex, struct shunt_error *error);
 

@@ -6,6 +6,7 @@
 #include <sys/file.h>
 
 #include "endpoint.h"
+#include "mend.h"
 
 /* Whether somebody is at work on an endpoint right now. Looks without making anything. */
 static bool is_locked(struct shunt_instance *instance, const struct shunt_endpoint *endpoint)
@@ -34,7 +35,8 @@ static bool describe(struct shunt_instance *instance, const struct registry_entr
 		memcpy(ret->id, entry.key.id, SHUNT_ID_MAX);
 		memcpy(ret->interface, entry.key.interface, sizeof(ret->interface));
 		(void)interface_counters(&instance->datapath, entry.endpoint.ifindex, &ret->counters);
-		if (!endpoint_is_dead(instance, &entry, ret->stale_reason, sizeof(ret->stale_reason)))
+		if (!endpoint_is_dead(instance, &entry, ret->stale_reason, sizeof(ret->stale_reason)) &&
+		    !mend_is_needed(instance, &entry, ret->stale_reason, sizeof(ret->stale_reason)))
 			return true;
 		ret->status = is_locked(instance, &entry.endpoint) ? SHUNT_STATUS_PENDING : SHUNT_STATUS_STALE;
 		if (registry_get(&instance->datapath, &entry.key, &now) < 0)

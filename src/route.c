@@ -244,8 +244,8 @@ static const struct shunt_prefix anywhere[] = {
 	{ .family = AF_INET6, .bytes = { 0x20, 0x01, 0x0d, 0xb8, [15] = 1 }, .length = 128 },
 };
 
-static int look_up(struct netlink *netlink, const struct shunt_prefix *destination, uint32_t ifindex,
-		   struct defaults *defaults)
+static int look_up(struct netlink *netlink, const struct shunt_prefix *destination, uint32_t ifindex, netlink_reply_t reply,
+		   void *arg)
 {
 	const struct rtmsg header = {
 		.rtm_family = (uint8_t)destination->family,
@@ -259,7 +259,13 @@ static int look_up(struct netlink *netlink, const struct shunt_prefix *destinati
 	    nla_put(msg, RTA_DST, destination->length / 8, destination->bytes) < 0 ||
 	    (ifindex != 0 && nla_put_u32(msg, RTA_OIF, ifindex) < 0))
 		return -ENOMEM;
-	return netlink_call(netlink, msg, find_defaults, defaults, NULL);
+	return netlink_call(netlink, msg, reply, arg, NULL);
+}
+
+/* No route, no such device, or no such family */
+static bool is_nowhere(int r)
+{
+	return r == -ENETUNREACH || r == -EHOSTUNREACH || r == -ENODEV || r == -EAFNOSUPPORT || r == -EOPNOTSUPP;
 }
 
 int route_way_out(struct netlink *netlink, uint32_t ifindex, uint32_t *ret, size_t max)
@@ -269,15 +275,32 @@ int route_way_out(struct netlink *netlink, uint32_t ifindex, uint32_t *ret, size
 
 	for (size_t i = 0; i < ELEMENTSOF(anywhere); i++) {
 		defaults.found = false;
-		r = look_up(netlink, &anywhere[i], ifindex, &defaults);
-		/* No route, no such device, or no such family */
-		if (r == -ENETUNREACH || r == -EHOSTUNREACH || r == -ENODEV || r == -EAFNOSUPPORT || r == -EOPNOTSUPP)
+		r = look_up(netlink, &anywhere[i], ifindex, find_defaults, &defaults);
+		if (is_nowhere(r))
 			continue;
 		if (r < 0 || !defaults.found)
 			return r == -ENOMEM ? r : -ENODATA;
 	}
 	r = resolve_nexthops(&defaults);
 	return r < 0 ? r : (int)defaults.n;
+}
+
+static int find_exact(const struct nlmsghdr *reply, void *arg)
+{
+	struct route route;
+	int *found = arg;
+
+	if (read_route(reply, &route))
+		*found = route.destination.length == (route.destination.family == AF_INET ? 32 : 128);
+	return 0;
+}
+
+int route_exists(struct netlink *netlink, const struct shunt_prefix *address)
+{
+	int found = 0;
+	int r = look_up(netlink, address, 0, find_exact, &found);
+
+	return r < 0 && !is_nowhere(r) ? r : found;
 }
 
 int route_learnt(uint32_t *ret, size_t max)

@@ -58,6 +58,9 @@ int route_defaults(uint32_t *ret, size_t max);
  */
 int route_way_out(struct netlink *netlink, uint32_t ifindex, uint32_t *ret, size_t max);
 
+/* Whether the main table has a route to that very address, anybody's: 1, 0, or an errno */
+int route_exists(struct netlink *netlink, const struct shunt_prefix *address);
+
 /* The interfaces of IPv6 default routes that came from a router's advertisement; like route_defaults(). */
 int route_learnt(uint32_t *ret, size_t max);
 

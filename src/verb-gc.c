@@ -10,6 +10,7 @@ static int print_json(const struct shunt_gc_result *result)
 	int r;
 
 	r = sd_json_buildo(&json, SD_JSON_BUILD_PAIR_UNSIGNED("endpoints", result->endpoints),
+			   SD_JSON_BUILD_PAIR_UNSIGNED("mended", result->mended),
 			   SD_JSON_BUILD_PAIR_UNSIGNED("uplinks", result->uplinks),
 			   SD_JSON_BUILD_PAIR_BOOLEAN("unloaded", result->unloaded));
 	return r < 0 ? r : show_print_json(json);
@@ -35,8 +36,10 @@ int verb_gc(struct cli *cli, int argc, char **argv)
 			return journal_fail(&error, NULL, NULL);
 		}
 	} else {
-		printf("%u endpoints removed, %u uplinks changed%s\n", result.endpoints, result.uplinks,
-		       result.unloaded ? ", datapath unloaded" : "");
+		printf("%u endpoints removed, ", result.endpoints);
+		if (result.mended > 0)
+			printf("%u mended, ", result.mended);
+		printf("%u uplinks changed%s\n", result.uplinks, result.unloaded ? ", datapath unloaded" : "");
 	}
 	return EXIT_SUCCESS;
 }

@@ -138,6 +138,7 @@ int shunt_list(struct shunt_instance *instance, const char *id, struct shunt_inf
 
 struct shunt_gc_result {
 	unsigned endpoints;	/* that were taken back */
+	unsigned mended;	/* that live, and lacked something */
 	unsigned uplinks;	/* attached or detached */
 	bool unloaded;		/* nothing was left, so the datapath went too */
 };
