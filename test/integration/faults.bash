@@ -12,7 +12,7 @@ entries=$here/../../build/test/faults/entries
 # Without sanitizers, whose own calls are nobody's business.
 PATH=$(realpath "$here/../../build"):$PATH
 counted=(-c) stride=2
-[ "${LAB_KERNEL:-native}" = native ] || stride=15
+[ "${LAB_KERNEL:-native}" = native ] || stride=5
 case ${SHUNT_FAULTS:-} in
 changes) stride=1 ;;
 all) counted=() stride=1 ;;
