@@ -66,6 +66,25 @@ ok "a container whose process is killed is taken back"
 check "rm -f" podman rm -f -t 0 web db
 nothing_left
 
+# conmon, who would tell podman of the end, is killed with it.
+run lost
+lost=$(addresses lost)
+end_untold() { kill -KILL "$(podman inspect --format '{{.State.ConmonPid}}' lost)" "$(pid_of lost)"; eventually no_links; }
+end_untold
+check_equal "a container of which nobody was told the end is stale" stale "$(shunt list --json | jq -r '.[].state')"
+# Which podman takes for running until it is asked to end it.
+podman stop -t 0 lost >/dev/null 2>&1 || true
+check "podman starts it again" podman start lost
+check_equal "with the same addresses" "$lost" "$(addresses lost)"
+check "and they work" inside lost ping -n -c 1 -W 5 10.99.0.2
+end_untold
+check "it is removed, perhaps when asked twice" eventually podman rm -f -t 0 lost
+ip netns add next
+check "the next verb, for another, leaves nothing of it" shunt attach next --netns /run/netns/next --driver "$driver"
+check_equal "whole" next "$(shunt list --json | jq -r '.[].id')"
+shunt detach next
+nothing_left
+
 check "without the annotation" podman run -q --rm --name bare --network none box sh -c '! ip link show eth0'
 check_equal "podman's container is not ours" "[]" "$(shunt list --json)"
 check_not "an unknown network keeps the container from starting" run bad --annotation shunt.network=nowhere
