@@ -64,6 +64,10 @@ static int complete(struct shunt_instance *instance, const char *id, const char 
 	r = link_get(container, interface, 0, &peer, NULL);
 	if (r < 0)
 		return shunt_fail(error, r, "%s: the container has no interface %s: %s", id, interface, strerror(-r));
+	/* Its manager may have made one of its own, and ours is where it was. */
+	if (peer.other != a.endpoint.ifindex)
+		return shunt_fail(error, -EEXIST, "%s: its %s is not the one that was prepared; tell its manager to move that one in, and "
+				  "to make none of its own", id, interface);
 	a.container = container;
 	a.peer = peer.ifindex;
 	r = attachment_finish(&a, error);

@@ -143,6 +143,7 @@ static int read_link(const struct nlmsghdr *reply, void *arg)
 	    nlmsg_parse((struct nlmsghdr *)reply, sizeof(*info), attribute, IFLA_MAX, NULL) < 0)
 		return -EBADMSG;
 	state->ifindex = (uint32_t)info->ifi_index;
+	state->other = attribute[IFLA_LINK] ? nla_get_u32(attribute[IFLA_LINK]) : 0;
 	state->up = info->ifi_flags & IFF_UP;
 	state->ethernet = info->ifi_type == ARPHRD_ETHER;
 	state->mtu = attribute[IFLA_MTU] ? nla_get_u32(attribute[IFLA_MTU]) : 0;

@@ -42,6 +42,7 @@ const struct link_driver *link_driver(enum shunt_driver driver);
 
 struct link_state {
 	uint32_t ifindex;
+	uint32_t other;			/* of a pair: the other end's ifindex, in its own namespace; else 0, or what it is upon */
 	uint32_t mtu;
 	bool up;
 	bool ethernet;			/* ARPHRD_ETHER */

@@ -51,6 +51,14 @@ check "machine to beyond, IPv6" inside ping -n -c 1 -W 5 fd99::2
 check "post once more" shunt nspawn post web
 check "host to machine, still" ping4 "$v4"
 
+# Nor is another's interface taken for ours.
+inside ip link set host0 name ours
+ip link add ve-web type veth peer name host0 netns "$leader"
+refuse 'its host0 is not the one that was prepared' shunt nspawn post web
+check_equal "which gets no address" "" "$(inside ip -o addr show host0)"
+ip link del ve-web
+inside ip link set ours name host0
+
 # It dies, and its manager moves the interface back, bare.
 inside ip link set host0 down
 inside ip link set host0 netns $$ name "$parked"

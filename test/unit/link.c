@@ -83,7 +83,7 @@ static void veth_pair_is_made_whole_and_down(void **state)
 		struct netlink *netlink;
 		const char *name;
 	} ends[] = { { host, "nk0123456789abc" }, { container, "eth0" } };
-	struct link_state link;
+	struct link_state link, other;
 
 	(void)state;
 	make_pair(host, netns);
@@ -94,6 +94,8 @@ static void veth_pair_is_made_whole_and_down(void **state)
 		assert_done(link_get(ends[i].netlink, ends[i].name, 0, &link, &error), &error);
 		assert_string_equal(link.name, ends[i].name);
 		assert_int_equal(link.mtu, 1400);
+		assert_done(link_get(ends[!i].netlink, ends[!i].name, 0, &other, &error), &error);
+		assert_int_equal(link.other, other.ifindex);
 		assert_false(link.up);
 		assert_true(link.ethernet);
 		assert_string_equal(link.alias, "");
