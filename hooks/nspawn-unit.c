@@ -36,12 +36,14 @@ static int set_paths(const char *machine, struct nspawn_files *files, struct shu
 	return files->dropin.path && files->nspawn.path ? 0 : out_of_memory(machine, error);
 }
 
-/* Where machinectl looks for what it starts. A user may well begin with the network, so only `machinectl start` needs it. */
+/* Where machinectl looks for what it starts. */
+static const char *const directories[] = {
+	"/etc/machines", "/run/machines", "/var/lib/machines", "/usr/local/lib/machines", "/usr/lib/machines",
+};
+
+/* A user may well begin with the network, so only `machinectl start` needs it. */
 static bool has_image(const char *machine)
 {
-	static const char *const directories[] = {
-		"/etc/machines", "/run/machines", "/var/lib/machines", "/usr/local/lib/machines", "/usr/lib/machines",
-	};
 	static const char *const suffixes[] = { "", ".raw", ".v", ".raw.v" };
 
 	for (size_t i = 0; i < ELEMENTSOF(directories); i++)
@@ -142,7 +144,49 @@ static int is_ours(const char *path, char **ret_text, struct shunt_error *error)
 	return strncmp(*ret_text, MARK, strlen(MARK)) == 0;
 }
 
-/* Looks at the user's own .nspawn file: with all that is needed in it, it stays as it is. */
+/*
+ * Whether our .nspawn file is as we wrote it, in one of the ways in which we write it: for the machine that its first line
+ * names, of which this one may be a clone, or a new name.
+ */
+static bool is_unchanged(const char *text)
+{
+	static const char *const resolv[] = { "replace-uplink", "replace-host" };
+	static const char *const templates[] = { nspawn_interface_nspawn, nspawn_namespace_nspawn };
+	const char *name = text + strlen(MARK);
+	_cleanup_free_ char *machine = strndup(name, strcspn(name, "\"\n"));
+	char parked[SHUNT_IFNAME_MAX];
+
+	if (!machine || machine_name_check(machine, NULL) < 0)
+		return false;
+	shunt_parked_name(machine, NSPAWN_INTERFACE, parked);
+	for (size_t i = 0; i < ELEMENTSOF(templates) * ELEMENTSOF(resolv); i++) {
+		const struct text_word words[] = {
+			{ "machine", machine }, { "interface", parked }, { "resolv", resolv[i % ELEMENTSOF(resolv)] },
+		};
+		_cleanup_free_ char *ours = text_fill(templates[i / ELEMENTSOF(resolv)], words, ELEMENTSOF(words));
+
+		if (ours && strcmp(ours, text) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* nspawn reads one file alone, and looks into /etc first: ours would take the place of the user's elsewhere. */
+static int check_elsewhere(const char *machine, const char *path, struct shunt_error *error)
+{
+	for (size_t i = 0; i <= ELEMENTSOF(directories); i++) {
+		const char *directory = i < ELEMENTSOF(directories) ? directories[i] : "/run/systemd/nspawn";
+		char other[PATH_MAX];
+
+		snprintf(other, sizeof(other), "%s/%s.nspawn", directory, machine);
+		if (access(other, F_OK) == 0)
+			return shunt_fail(error, -EEXIST, "%s is yours, and would not be read any more with %s beside it; move it "
+					  "there, then enable again", other, path);
+	}
+	return 0;
+}
+
+/* Looks at the user's own .nspawn file, which ours becomes when it is changed: with all that is needed in it, it stays as it is. */
 static int use_theirs(const struct nspawn_request *request, const char *text, struct nspawn_file *file,
 		      struct shunt_error *error)
 {
@@ -180,9 +224,11 @@ static int check_files(const struct nspawn_request *request, struct nspawn_files
 	if (r < 0 && r != -ENOENT)
 		return r;
 	r = is_ours(files->nspawn.path, &nspawn, error);
-	if (r == 0)
-		return use_theirs(request, nspawn, &files->nspawn, error);
-	return r == -ENOENT ? 0 : r;
+	if (r == -ENOENT)
+		return check_elsewhere(request->request.id, files->nspawn.path, error);
+	if (r < 0)
+		return r;
+	return r > 0 && is_unchanged(nspawn) ? 0 : use_theirs(request, nspawn, &files->nspawn, error);
 }
 
 /* The drop-in's directory is ours too, if nothing else is in it. */
@@ -229,26 +275,6 @@ int nspawn_enable(const char *state, const struct nspawn_request *request, struc
 	return systemd_reload(error);
 }
 
-/* Whether our .nspawn file is as we wrote it, in one of the ways in which we write it. */
-static bool is_unchanged(const char *machine, const char *text)
-{
-	static const char *const resolv[] = { "replace-uplink", "replace-host" };
-	static const char *const templates[] = { nspawn_interface_nspawn, nspawn_namespace_nspawn };
-	char parked[SHUNT_IFNAME_MAX];
-
-	shunt_parked_name(machine, NSPAWN_INTERFACE, parked);
-	for (size_t i = 0; i < ELEMENTSOF(templates) * ELEMENTSOF(resolv); i++) {
-		const struct text_word words[] = {
-			{ "machine", machine }, { "interface", parked }, { "resolv", resolv[i % ELEMENTSOF(resolv)] },
-		};
-		_cleanup_free_ char *ours = text_fill(templates[i / ELEMENTSOF(resolv)], words, ELEMENTSOF(words));
-
-		if (ours && strcmp(ours, text) == 0)
-			return true;
-	}
-	return false;
-}
-
 int nspawn_disable(const char *machine, struct nspawn_files *ret, struct shunt_error *error)
 {
 	_cleanup_(nspawn_files_done) struct nspawn_files files = {};
@@ -268,7 +294,7 @@ int nspawn_disable(const char *machine, struct nspawn_files *ret, struct shunt_e
 	files.nspawn.ours = nspawn > 0;
 	if ((files.dropin.ours || files.nspawn.ours) && machine_is_active(machine) > 0)
 		return shunt_fail(error, -EBUSY, "machine %s is running; stop it first: machinectl poweroff %s", machine, machine);
-	if (files.nspawn.ours && !is_unchanged(machine, files.nspawn.text))
+	if (files.nspawn.ours && !is_unchanged(files.nspawn.text))
 		return shunt_fail(error, -EEXIST, "%s was changed since shunt wrote it; take out what is shunt's together with the first "
 				  "line, then disable again", files.nspawn.path);
 	if (files.nspawn.ours && unlink(files.nspawn.path) < 0)

@@ -20,6 +20,23 @@ check_not "a machine whose network is gone does not start" machinectl start web
 check "the journal says why" sh -c 'journalctl SHUNT_ID=web -o cat | grep "\"other\" is unknown"'
 ended web
 
+# A clone takes the file along, which names the interface of the other.
+check "a clone" machinectl clone web copy
+made+=(copy)
+check_not "does not start with the network of the other" machinectl start copy
+check "enable gives it one of its own" shunt nspawn enable copy
+check_equal "with an interface of its own" 2 "$(sed -n 's/^Interface=//p' /etc/systemd/nspawn/{web,copy}.nspawn | sort -u | wc -l)"
+cp /etc/systemd/nspawn/{web,copy}.nspawn
+check "disable knows it for what it is" shunt nspawn disable copy
+check_not "and nothing is left of it" test -e /etc/systemd/nspawn/copy.nspawn
+
+# What the user has written into our file stays.
+echo 'Bind=/mnt' >>/etc/systemd/nspawn/web.nspawn
+check "enable once more" shunt nspawn enable web --address 10.207.7.7
+check "keeps the user's lines" grep -qx Bind=/mnt /etc/systemd/nspawn/web.nspawn
+refuse 'web.nspawn was changed' shunt nspawn disable web
+sed -i '$d' /etc/systemd/nspawn/web.nspawn
+
 # disable takes back exactly what enable wrote.
 mkdir -p /etc/systemd/system/systemd-nspawn@web.service.d
 echo '# mine' >/etc/systemd/system/systemd-nspawn@web.service.d/60-mine.conf
@@ -36,6 +53,12 @@ refuse 'no name of a machine.*machinectl rename' shunt nspawn enable a_b
 refuse 'no name of a machine' shunt nspawn pre ../web
 refuse '10.1.1.1' shunt nspawn enable web --address 10.1.1.1
 refuse 'machine web is not running.*machinectl start' shunt nspawn post web
+for elsewhere in /run/systemd/nspawn /var/lib/machines; do
+        mkdir -p $elsewhere
+        echo '[Exec]' >$elsewhere/web.nspawn
+        refuse "$elsewhere/web.nspawn is yours.*move it" shunt nspawn enable web
+        rm $elsewhere/web.nspawn
+done
 echo '[Network]
 Private=yes' >/etc/systemd/nspawn/web.nspawn
 refuse 'web.nspawn is yours.*Interface=np[0-9a-f]*:host0' shunt nspawn enable web
