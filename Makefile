@@ -13,6 +13,7 @@ BINDIR ?= $(PREFIX)/bin
 MANDIR ?= $(PREFIX)/share/man
 HOOKSDIR ?= $(PREFIX)/share/containers/oci/hooks.d
 UNITDIR ?= $(PREFIX)/lib/systemd/system
+NETWORKDIR ?= $(PREFIX)/lib/systemd/network
 BASHCOMPDIR ?= $(PREFIX)/share/bash-completion/completions
 ZSHCOMPDIR ?= $(PREFIX)/share/zsh/vendor-completions
 FISHCOMPDIR ?= $(PREFIX)/share/fish/vendor_completions.d
@@ -154,6 +155,7 @@ install: all
 	$(INSTALL) -D -m 0644 -t $(DESTDIR)$(MANDIR)/man1 man/shunt.1
 	$(INSTALL) -D -m 0644 -t $(DESTDIR)$(MANDIR)/man5 man/shunt.network.5
 	$(INSTALL) -D -m 0644 -t $(DESTDIR)$(MANDIR)/man8 man/shunt-nspawn.8
+	$(INSTALL) -D -m 0644 -t $(DESTDIR)$(NETWORKDIR) units/10-shunt-host.network
 	$(INSTALL) -D -m 0644 contrib/completions/shunt.bash $(DESTDIR)$(BASHCOMPDIR)/shunt
 	$(INSTALL) -D -m 0644 -t $(DESTDIR)$(ZSHCOMPDIR) contrib/completions/_shunt
 	$(INSTALL) -D -m 0644 -t $(DESTDIR)$(FISHCOMPDIR) contrib/completions/shunt.fish
@@ -168,7 +170,7 @@ uninstall:
 	rm -f $(DESTDIR)$(HOOKSDIR)/80-shunt-create.json $(DESTDIR)$(HOOKSDIR)/80-shunt-poststop.json
 	rm -f $(DESTDIR)$(UNITDIR)/shunt-gc.timer $(DESTDIR)$(UNITDIR)/shunt-gc.service
 	rm -f $(DESTDIR)$(BINDIR)/shunt $(DESTDIR)$(MANDIR)/man1/shunt.1 $(DESTDIR)$(MANDIR)/man5/shunt.network.5
-	rm -f $(DESTDIR)$(MANDIR)/man8/shunt-nspawn.8
+	rm -f $(DESTDIR)$(MANDIR)/man8/shunt-nspawn.8 $(DESTDIR)$(NETWORKDIR)/10-shunt-host.network
 	rm -f $(DESTDIR)$(BASHCOMPDIR)/shunt $(DESTDIR)$(ZSHCOMPDIR)/_shunt $(DESTDIR)$(FISHCOMPDIR)/shunt.fish
 
 clean:

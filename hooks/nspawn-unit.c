@@ -116,8 +116,9 @@ static int set_texts(const char *state, const struct nspawn_request *request, st
 
 	if (r < 0)
 		return r;
-	if (state && !is_plain(state))
-		return shunt_fail(error, -EINVAL, "--state \"%s\" cannot be written into a unit; use a path without blanks", state);
+	if (state && (state[0] != '/' || !is_plain(state)))
+		return shunt_fail(error, -EINVAL, "--state \"%s\" cannot be written into a unit; use an absolute path without blanks",
+				  state);
 	if (state)
 		snprintf(state_option, sizeof(state_option), " --state %s", state);
 	options_text(state, &request->request, options, sizeof(options));

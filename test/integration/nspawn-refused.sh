@@ -51,6 +51,7 @@ check "nor stop" shunt nspawn stop web
 refuse 'no machine nobody.*machinectl list-images' shunt nspawn enable nobody
 refuse 'no name of a machine.*machinectl rename' shunt nspawn enable a_b
 refuse 'no name of a machine' shunt nspawn pre ../web
+refuse 'absolute path' shunt --state shunt nspawn enable web
 refuse '10.1.1.1' shunt nspawn enable web --address 10.1.1.1
 refuse 'machine web is not running.*machinectl start' shunt nspawn post web
 for elsewhere in /run/systemd/nspawn /var/lib/machines; do
