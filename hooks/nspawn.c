@@ -226,7 +226,7 @@ int nspawn_pre(const char *state, const struct nspawn_request *request, struct s
 	if (r >= 0)
 		r = write_network(&info, error);
 	if (r < 0) {
-		(void)shunt_detach(instance, inner.id, NULL);
+		(void)shunt_detach_ended(instance, inner.id, NULL);
 		(void)remove_files(inner.id, NULL);
 		return r;
 	}
@@ -276,7 +276,8 @@ int nspawn_stop(const char *state, const char *machine, struct shunt_error *erro
 	if (r >= 0)
 		r = rights_check(RIGHTS_ATTACH, error);
 	if (r >= 0)
-		r = shunt_detach(instance, machine, error);
+		/* Less what a living container of the same ID has: a runtime told of its process, and nobody does of ours. */
+		r = shunt_detach_ended(instance, machine, error);
 	/* The namespace outlives the device, so that what cannot be taken back can be looked at. */
 	return r < 0 ? r : remove_files(machine, error);
 }

@@ -92,6 +92,16 @@ check "pre again replaces it" shunt nspawn pre web --driver "$driver"
 check "stop of what never started" shunt nspawn stop web
 nothing_left
 
+# A container may have the same ID.
+bundle web
+check "a container of the machine's name" start crun web
+shunt nspawn pre web --driver "$driver" >/dev/null
+check_equal "both are there" "eth0 host0" "$(shunt list --json | jq -r '[.[].peer.name] | sort | join(" ")')"
+check "the machine stops" shunt nspawn stop web
+check "the container stays" ping4 "$(address4 web)"
+check "and ends" stop crun web
+nothing_left
+
 # A whole namespace, complete before the first process.
 path=$(shunt nspawn pre db --mode namespace --driver "$driver")
 check_equal "pre says where it is" /run/shunt/nspawn/db.netns "$path"
