@@ -5,6 +5,7 @@
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
 #include <linux/ip.h>
+#include <linux/pkt_cls.h>
 
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
@@ -32,6 +33,16 @@ int rename(struct __sk_buff *skb)
 	if (skb->protocol == bpf_htons(ETH_P_IP))
 		bpf_skb_store_bytes(skb, ETH_HLEN + offsetof(struct iphdr, saddr), &name, sizeof(name), 0);
 	return TCX_PASS;
+}
+
+/* Leaves a packet to the next filter, an ifb device say, but not when it comes back from there. */
+SEC("tc")
+int once(struct __sk_buff *skb)
+{
+	if (skb->mark)
+		return TC_ACT_OK;
+	skb->mark = 1;
+	return TC_ACT_UNSPEC;
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -5,10 +5,24 @@
 ip netns attach host $$
 
 # ears NETNS DEVICE RULE...: counts what arrives there before anyone else could take it, by the first RULE that fits;
-# what fits none is "forged".
+# what fits none is "forged". On the host, where a packet may have been marked to pass by tc, and those ears with it, the
+# IP stack's own look is another pair.
 ears() {
         local netns=$1 device=$2
         shift 2
+        [ "$netns" != host ] || nft -f - <<NFT
+table inet ears-$device
+delete table inet ears-$device
+table inet ears-$device {
+        counter forged { }
+        chain hear {
+                type filter hook prerouting priority -300; policy accept;
+                iifname != "$device" accept
+                $(printf '%s\n' "${@/counter name own /}")
+                counter name forged
+        }
+}
+NFT
         ip netns exec "$netns" nft -f - <<NFT
 table netdev ears-$device
 delete table netdev ears-$device
@@ -24,7 +38,14 @@ table netdev ears-$device {
 NFT
 }
 # heard NETNS DEVICE own|forged
-heard() { ip netns exec "$1" nft list counter netdev "ears-$2" "$3" | sed -n 's/.*packets \([0-9]*\) .*/\1/p'; }
+heard() {
+        if [ "$1 $3" = "host forged" ]; then
+                local above
+                above=$(nft list counter inet "ears-$2" forged | sed -n 's/.*packets \([0-9]*\) .*/\1/p')
+                [ "$above" = 0 ] || { echo "$above"; return; }
+        fi
+        ip netns exec "$1" nft list counter netdev "ears-$2" "$3" | sed -n 's/.*packets \([0-9]*\) .*/\1/p'
+}
 
 # talkers ADDRESS...: the host and a machine beyond talk with "two", all the time; ears there and on the wire that know
 # them, our own pings and the senders' ADDRESSes. What the host says on the wire has all hops left, as no other's has.

@@ -19,7 +19,7 @@ kernel=() kinds=()
 enter() {
         unshare --user --map-root-user --net --mount sleep 1000 &
         evil=$!
-        eventually sh -c "[ \$(readlink /proc/$evil/ns/net) != \$(readlink /proc/self/ns/net) ] && grep -q . /proc/$evil/uid_map"
+        eventually grep -qx sleep /proc/$evil/comm
         shunt attach evil --pid $evil --driver "$driver" >/dev/null
         v4=$(address4 evil) v6=$(address6 evil) end=$(host_end evil)
         mac=$(inside ip -br link show eth0 | awk '{ print $3 }')
@@ -98,7 +98,7 @@ echo "# elsewhere"
 enter
 nsenter -t $evil -U -n --preserve-credentials unshare --net sleep 1000 &
 elsewhere=$!
-eventually sh -c "[ \$(readlink /proc/$elsewhere/ns/net) != \$(readlink /proc/$evil/ns/net) ]"
+eventually grep -qx sleep /proc/$elsewhere/comm
 away() { nsenter -t $elsewhere -U -n --preserve-credentials "$@"; }
 inside ip link set eth0 netns $elsewhere
 still ready "its interface moved to another namespace of its own"
@@ -199,6 +199,16 @@ for program in rename hairpin; do
                 still ready "tc: $program at $where"
         done
 done
+inside ip link add ifb0 type ifb
+inside ip link set ifb0 up
+privileged tc qdisc add dev eth0 clsact
+privileged tc filter add dev eth0 egress prio 1 protocol all bpf da pinned /sys/fs/bpf/inside/once
+privileged tc filter add dev eth0 egress prio 2 "${all[@]}" action mirred egress redirect dev ifb0
+forge
+check "packets went through an ifb device and on" test "$(inside ip -s -j link show ifb0 | jq '.[0].stats64.tx.packets')" -gt 20
+privileged tc qdisc del dev eth0 clsact
+inside ip link del ifb0
+still ready "what is marked to pass by tc on the host passes by nobody"
 privileged bpftool net attach tcx_egress pinned /sys/fs/bpf/inside/rename dev eth0
 timeout 1 nsenter -t $evil -n ping -n -c 2 -i 0.1 -W 0.2 10.99.0.2 >/dev/null 2>&1 || true
 privileged bpftool net detach tcx_egress dev eth0
