@@ -1,5 +1,5 @@
 #!/bin/bash
-# lab: timeout=900
+# lab: timeout=900 check=stable
 # Whatever kernel call fails, shunt either does without it, and what it made is whole; or it fails with one line that says
 # why, nothing is left, and the next try works.
 . "$(dirname "$0")/faults.bash"

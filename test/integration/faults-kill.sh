@@ -1,5 +1,5 @@
 #!/bin/bash
-# lab: timeout=900
+# lab: timeout=900 check=backports
 # Invariant 3: killed at any kernel call, shunt leaves nothing behind that the next verb does not take back, whatever verb
 # that is and whomever it is about; its address is free, its ID attaches again, and nobody else notices.
 . "$(dirname "$0")/faults.bash"

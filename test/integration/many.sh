@@ -1,4 +1,5 @@
 #!/bin/bash
+# lab: check=backports
 # Many at once: 200 hooks of crun in parallel, a subnet that fills up, and attach, whose work does not grow.
 #
 # HOOKS       containers that crun starts at the same time      (200; in an emulated guest 24)
@@ -22,20 +23,21 @@ count() { local all=(/sys/fs/bpf/shunt/endpoints/*/); echo ${#all[@]}; }
 
 # work NUMBER: attaches it, and says what that cost: "CALLS BYTES INSTRUCTIONS", which are system calls, bytes that came by
 # netlink, and the program's own instructions. Then another, NUMBER + 1, at its own pace: microseconds on a CPU, the kernel's
-# part too.
+# part too. Not the program that sanitizers are in: valgrind does not run it, and it does more.
+measured=$here/../../build/shunt
 work() {
         valgrind --tool=callgrind --callgrind-out-file=/dev/null --trace-syscalls=yes --log-file=/tmp/valgrind \
-                shunt attach "c$1" --netns "/run/netns/c$1" --driver "$driver" >/dev/null
-        python3 - "$driver" "c$(($1 + 1))" <<'EOF'
+                "$measured" attach "c$1" --netns "/run/netns/c$1" --driver "$driver" >/dev/null
+        python3 - "$measured" "$driver" "c$(($1 + 1))" <<'EOF'
 import re, resource, subprocess, sys
-driver, name = sys.argv[1:]
+shunt, driver, name = sys.argv[1:]
 # 0x2d is recvfrom, which is only used for netlink. What waits is told in two lines.
 text = open("/tmp/valgrind").read()
 calls = re.findall(r"^SYSCALL\[\d+,\d+\]\(\s*(\d+)\)(.*)", text, re.M)
 begun = [c for c in calls if not c[1].startswith(" ... [async]")]
 read = [int(m[1], 16) for c in calls if c[0] == "45" and (m := re.search(r"Success\((0x[0-9a-f]+)\)", c[1]))]
 own = int(re.search(r"Collected : (\d+)", text)[1])
-subprocess.run(["shunt", "attach", name, "--netns", "/run/netns/" + name, "--driver", driver], check=True, stdout=subprocess.DEVNULL)
+subprocess.run([shunt, "attach", name, "--netns", "/run/netns/" + name, "--driver", driver], check=True, stdout=subprocess.DEVNULL)
 used = resource.getrusage(resource.RUSAGE_CHILDREN)
 print(len(begun), sum(read), own, round((used.ru_utime + used.ru_stime) * 1e6))
 EOF

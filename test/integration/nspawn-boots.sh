@@ -1,5 +1,5 @@
 #!/bin/bash
-# lab: systemd timeout=1500
+# lab: systemd timeout=1500 check=stable
 # One boot after another of a machine with a service that needs the network: no boot may find it later than
 # network-online.target. LAB_BOOTS says how many.
 . "$(dirname "$0")/lib.bash"

@@ -1,4 +1,5 @@
 #!/bin/bash
+# lab: check=backports
 # Many at once: hooks in parallel, gc among them, and two instances in one kernel.
 . "$(dirname "$0")/lib.bash"
 

@@ -1,4 +1,5 @@
 #!/bin/bash
+# lab: check=stable
 # What a path may lead to: namespaces, files of networks, the state directory. Nothing of it makes shunt wait, and nobody
 # but root has a say in what shunt does.
 . "$(dirname "$0")/lib.bash"

@@ -1,4 +1,5 @@
 #!/bin/bash
+# lab: check=stable
 # What people and the kernel do to endpoints behind our back: list says it, gc or the next verb heals it, and whose
 # container lives has its network again, or none at all.
 . "$(dirname "$0")/lib.bash"

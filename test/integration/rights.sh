@@ -1,4 +1,5 @@
 #!/bin/bash
+# lab: check=backports
 # What shunt may do once it runs, and what it reads of the environment: as little as the verb needs, which /proc shows of
 # one that is stopped in its middle; and the command of `run` gets both as its caller has them.
 . "$(dirname "$0")/lib.bash"

@@ -1,4 +1,5 @@
 #!/bin/bash
+# lab: check=backports
 # Runtimes as they are: each way in which runc and crun leave out poststop, or call it for nothing, and two containers with
 # one ID. What is left is gone with the next verb, whomever it is for. podman's ways are in podman.sh.
 . "$(dirname "$0")/lib.bash"

@@ -1,4 +1,5 @@
 #!/bin/bash
+# lab: check=stable
 # Attach, detach, kill and gc in any order, all at once, again and again: nothing grows, nobody else notices, nothing is left.
 #
 # SOAK_SECONDS  how long (16); 600 is what shunt is held to
