@@ -45,16 +45,21 @@ static int get_property(const char *service, const char *manager, const char *me
 			     sd_bus_get_property_trivial(bus, service, path, interface, property, NULL, type, ret);
 }
 
-/* Whether a process is in a network namespace that is not ours. */
-static bool is_elsewhere(pid_t pid)
+/* Whether a process is in a network namespace that is not ours: 1, 0 also where it is gone, or an errno. */
+static int is_elsewhere(pid_t pid)
 {
 	struct stat ours, theirs;
 	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)pid);
-	return stat(path, &theirs) >= 0 && stat("/proc/self/ns/net", &ours) >= 0 && ours.st_ino != theirs.st_ino;
+	if (stat("/proc/self/ns/net", &ours) < 0)
+		return -errno;
+	if (stat(path, &theirs) < 0)
+		return errno == ENOENT || errno == ESRCH ? 0 : -errno;
+	return ours.st_ino != theirs.st_ino;
 }
 
+/* Return: 0; -ESRCH: there is no $MAINPID, or no such process below it; or another errno */
 static int leader_of_service(pid_t *ret)
 {
 	const char *text = secure_getenv("MAINPID");
@@ -68,28 +73,35 @@ static int leader_of_service(pid_t *ret)
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)main_pid, (int)main_pid);
 	f = fopen(path, "re");
 	if (!f)
-		return -ESRCH;
-	while (fscanf(f, "%d", &child) == 1) {
-		if (!is_elsewhere(child))
+		return errno == ENOENT ? -ESRCH : -errno;
+	while (errno = 0, fscanf(f, "%d", &child) == 1) {
+		int r = is_elsewhere(child);
+
+		if (r < 0)
+			return r;
+		if (r == 0)
 			continue;
 		*ret = child;
 		return 0;
 	}
-	return -ESRCH;
+	return ferror(f) && errno != 0 ? -errno : -ESRCH;
 }
 
 int machine_leader(const char *machine, pid_t *ret, struct shunt_error *error)
 {
 	uint32_t leader;
-	int r = get_property(MACHINED, "/org/freedesktop/machine1", "GetMachine", machine, MACHINED ".Machine", "Leader", 'u',
+	int of_service, r = get_property(MACHINED, "/org/freedesktop/machine1", "GetMachine", machine, MACHINED ".Machine", "Leader", 'u',
 			     &leader);
 
 	if (r >= 0 && leader != 0) {
 		*ret = (pid_t)leader;
 		return 0;
 	}
-	if (leader_of_service(ret) >= 0)
+	of_service = leader_of_service(ret);
+	if (of_service >= 0)
 		return 0;
+	if (of_service != -ESRCH)
+		return shunt_fail(error, of_service, "machine %s: cannot look at the processes of $MAINPID: %s", machine, strerror(-of_service));
 	if (r >= 0 || r == -ENXIO)	/* which is what its "no machine known" becomes */
 		return shunt_fail(error, -ESRCH, "machine %s is not running; start it first: machinectl start %s", machine, machine);
 	return shunt_fail(error, r, "machine %s: systemd-machined does not answer (%s), and there is no $MAINPID; start "

@@ -135,8 +135,9 @@ static int make_namespace(const char *path, struct shunt_error *error)
 		_exit(bind_new_namespace(path));
 	if (pid < 0)
 		return shunt_fail(error, -errno, "fork: %m");
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return shunt_fail(error, -errno, "waitpid: %m");
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
 		return shunt_fail(error, -EIO, "cannot make the network namespace %s: %s", path,
 				  WIFEXITED(status) ? strerror(WEXITSTATUS(status)) : "killed");

@@ -111,9 +111,11 @@ static int remove_pins(const char *state, const char *name)
 	directory = opendir(path);
 	if (!directory)
 		return errno == ENOENT ? 0 : -errno;
-	for (struct dirent *entry; (entry = readdir(directory));)
-		if (entry->d_name[0] != '.' && unlinkat(dirfd(directory), entry->d_name, 0) < 0)
+	for (struct dirent *entry; (entry = next_entry(directory));)
+		if (unlinkat(dirfd(directory), entry->d_name, 0) < 0)
 			return -errno;
+	if (errno != 0)
+		return -errno;
 	return rmdir(path) < 0 ? -errno : 0;
 }
 
@@ -320,6 +322,8 @@ int datapath_attach_uplink(const struct datapath *datapath, const char *state, c
 
 	if (r > 0)
 		return 0;
+	if (r < 0 && r != -ENOENT)
+		return shunt_fail(error, r, "%s: %s", uplink_path(state, uplink->ifindex, path), strerror(-r));
 	/* Of a device that is gone, or of a datapath that is: its maps are not ours. */
 	if (r == 0)
 		r = datapath_detach_uplink(state, uplink->ifindex, error);

@@ -48,9 +48,6 @@
  */
 #include "endpoint.h"
 
-#include <linux/nsfs.h>
-#include <sched.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -59,6 +56,7 @@
 #include "forward.h"
 #include "ipam.h"
 #include "names.h"
+#include "netns.h"
 #include "network.h"
 #include "owner.h"
 #include "request.h"
@@ -69,11 +67,14 @@ static const int families[] = { AF_INET, AF_INET6 };
 int endpoint_check_netns(int fd, struct shunt_endpoint *endpoint, struct shunt_error *error)
 {
 	struct stat theirs, ours;
+	int r = netns_is(fd);
 
+	if (r == 0)
+		return shunt_fail(error, -EINVAL, "what was given is no network namespace");
+	if (r < 0)
+		return shunt_fail(error, r, "cannot look at a network namespace: %s", strerror(-r));
 	if (fstat(fd, &theirs) < 0 || stat("/proc/thread-self/ns/net", &ours) < 0)
 		return shunt_fail(error, -errno, "cannot look at a network namespace: %m");
-	if (ioctl(fd, NS_GET_NSTYPE) != CLONE_NEWNET)
-		return shunt_fail(error, -EINVAL, "what was given is no network namespace");
 	if (theirs.st_ino == ours.st_ino && theirs.st_dev == ours.st_dev)
 		return shunt_fail(error, -EINVAL, "the container is in the host's network namespace; start it with one of its own");
 	endpoint->netns_dev = theirs.st_dev;
@@ -215,6 +216,7 @@ static int check_subnets(struct attachment *a, struct shunt_error *error)
 	const struct shunt_network *network = &a->network;
 	struct shunt_network_record record = {}, known;
 	char subnet[PREFIX_TEXT_MAX], route[ROUTE_TEXT_MAX];
+	int r;
 
 	memcpy(&record.subnet4, network->subnet4.bytes, sizeof(record.subnet4));
 	memcpy(record.subnet6, network->subnet6.bytes, sizeof(record.subnet6));
@@ -225,7 +227,7 @@ static int check_subnets(struct attachment *a, struct shunt_error *error)
 		return 0;
 
 	for (size_t i = 0; i < ELEMENTSOF(families); i++) {
-		int r = 0;
+		r = 0;
 
 		if (network_subnet(network, families[i])->family)
 			r = route_overlap(network_subnet(network, families[i]), route, sizeof(route));
@@ -237,10 +239,10 @@ static int check_subnets(struct attachment *a, struct shunt_error *error)
 					  prefix_format(network_subnet(network, families[i]), subnet), route,
 					  network_directory(), network->name);
 	}
-	if (network_record_put(&a->instance->datapath, network->name, &record) < 0)
-		return shunt_fail(error, -ENOSPC, "cannot record network %s: %d are in use", network->name,
-				  SHUNT_MAX_NETWORKS);
-	return 1;
+	r = network_record_put(&a->instance->datapath, network->name, &record);
+	if (r == -E2BIG)
+		return shunt_fail(error, r, "cannot record network %s: %d are in use", network->name, SHUNT_MAX_NETWORKS);
+	return r < 0 ? shunt_fail(error, r, "cannot record network %s: %s", network->name, strerror(-r)) : 1;
 }
 
 static int choose_mtu(struct attachment *a, uint32_t uplink_mtu, struct shunt_error *error)

@@ -37,24 +37,24 @@ static int sweep_directories(struct shunt_instance *instance, struct shunt_error
 		return shunt_fail(error, -errno, "%s/endpoints: %m", instance->state);
 	directory = fdopendir(fd);
 	if (!directory) {
-		close(fd);
-		return shunt_fail(error, -ENOMEM, "%s/endpoints: out of memory", instance->state);
+		closep(&fd);
+		return shunt_fail(error, -errno, "%s/endpoints: %m", instance->state);
 	}
 	r = registry_list(&instance->datapath, NULL, &entries, &n);
 	if (r < 0)
 		return registry_fail(r, error);
 	qsort(entries, n, sizeof(*entries), compare_hosts);
-	for (struct dirent *entry; (entry = readdir(directory));) {
+	for (struct dirent *entry; (entry = next_entry(directory));) {
 		_cleanup_close_ int lock = -EBADF;
 
-		if (entry->d_name[0] == '.' || is_known(entries, n, entry->d_name))
+		if (is_known(entries, n, entry->d_name))
 			continue;
 		lock = instance_lock_endpoint(instance, entry->d_name, false, NULL, NULL);
 		/* Busy: somebody begins right now. Not empty: the record came since the list was read. */
 		if (lock >= 0)
 			(void)instance_remove_endpoint(instance, entry->d_name, NULL);
 	}
-	return 0;
+	return errno != 0 ? shunt_fail(error, -errno, "%s/endpoints: %m", instance->state) : 0;
 }
 
 /* The networks of all endpoints, each once and as its file says now. @complete: there was no more, and all could be read. */
@@ -109,13 +109,15 @@ static int unload(struct shunt_instance *instance, struct shunt_error *error)
 {
 	int r;
 
-	if (registry_is_empty(&instance->datapath) != 1)
-		return 0;
-	r = instance_lock_exclusive(instance);
+	r = registry_is_empty(&instance->datapath);
+	if (r <= 0)
+		return r < 0 ? registry_fail(r, error) : 0;
+	r = instance_lock_exclusive(instance, error);
 	if (r <= 0)
 		return r;
-	if (registry_is_empty(&instance->datapath) != 1)
-		return 0;
+	r = registry_is_empty(&instance->datapath);
+	if (r <= 0)
+		return r < 0 ? registry_fail(r, error) : 0;
 	r = instance_sweep(instance, error);
 	return r < 0 ? r : 1;
 }
@@ -130,7 +132,7 @@ static int collect_remains(const char *state, struct shunt_error *error)
 	if (r < 0 && r != -ENOENT)
 		return r;
 	if (r >= 0) {
-		r = instance_lock_exclusive(instance);
+		r = instance_lock_exclusive(instance, error);
 		if (r > 0)
 			r = instance_sweep(instance, error);
 		if (r < 0)

@@ -63,7 +63,8 @@ static int complete(struct shunt_instance *instance, const char *id, const char 
 		return r;
 	r = link_get(container, interface, 0, &peer, NULL);
 	if (r < 0)
-		return shunt_fail(error, r, "%s: the container has no interface %s: %s", id, interface, strerror(-r));
+		return shunt_fail(error, r, r == -ENODEV ? "%s: the container has no interface %s: %s" :
+				  "%s: cannot look at the container's %s: %s", id, interface, strerror(-r));
 	/* Its manager may have made one of its own, and ours is where it was. */
 	if (peer.other != a.endpoint.ifindex)
 		return shunt_fail(error, -EEXIST, "%s: its %s is not the one that was prepared; tell its manager to move that one in, and "

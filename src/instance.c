@@ -317,9 +317,11 @@ int instance_lock_alone(const struct shunt_instance *instance, struct shunt_erro
 	return r < 0 ? shunt_fail(error, r, "%s: cannot be locked: %s", instance->state, strerror(-r)) : 0;
 }
 
-int instance_lock_exclusive(const struct shunt_instance *instance)
+int instance_lock_exclusive(const struct shunt_instance *instance, struct shunt_error *error)
 {
 	int r = lock(instance->fd, LOCK_EX | LOCK_NB);
 
-	return r == 0 ? 1 : r == -EWOULDBLOCK ? 0 : r;
+	if (r == -EWOULDBLOCK)
+		return 0;
+	return r < 0 ? shunt_fail(error, r, "%s: cannot be locked: %s", instance->state, strerror(-r)) : 1;
 }

@@ -44,7 +44,7 @@ int instance_remove_endpoint(const struct shunt_instance *instance, const char *
 int instance_lock_alone(const struct shunt_instance *instance, struct shunt_error *error);
 
 /* Trades the shared lock for the exclusive one if nobody else has the instance open: 1 or 0, or an errno. */
-int instance_lock_exclusive(const struct shunt_instance *instance);
+int instance_lock_exclusive(const struct shunt_instance *instance, struct shunt_error *error);
 
 /*
  * Removes the datapath, and what one that is gone has left: devices, links, and pins aside. With the exclusive lock. -EXDEV:

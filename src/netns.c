@@ -23,6 +23,15 @@ static int netns_is_ours(int fd)
 	return ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
 }
 
+int netns_is(int fd)
+{
+	int type = ioctl(fd, NS_GET_NSTYPE);
+
+	if (type < 0)
+		return errno == ENOTTY || errno == EINVAL ? 0 : -errno;
+	return type == CLONE_NEWNET;
+}
+
 int netns_open_pid(pid_t pid, struct shunt_error *error)
 {
 	_cleanup_close_ int fd = -1;
@@ -62,10 +71,11 @@ int netns_open_path(const char *path, struct shunt_error *error)
 	fd = open(link, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return shunt_fail(error, -errno, "network namespace %s: %s", path, strerror(errno));
-	if (ioctl(fd, NS_GET_NSTYPE) != CLONE_NEWNET)
+	r = netns_is(fd);
+	if (r == 0)
 		return shunt_fail(error, -EINVAL, "%s is no network namespace", path);
-
-	r = netns_is_ours(fd);
+	if (r > 0)
+		r = netns_is_ours(fd);
 	if (r < 0)
 		return shunt_fail(error, r, "%s: %s", path, strerror(-r));
 	if (r > 0)

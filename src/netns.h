@@ -9,6 +9,9 @@
 
 #include "shunt/shunt.h"
 
+/* Whether a descriptor is one of a network namespace: 1, 0, or an errno. */
+int netns_is(int fd);
+
 /**
  * netns_open_pid() - The network namespace that a process is in
  *

@@ -306,5 +306,5 @@ int network_records_clear(const struct datapath *datapath)
 	while (bpf_map_get_next_key(datapath->fd[MAP_NETWORKS], NULL, key) == 0)
 		if (delete(datapath->fd[MAP_NETWORKS], key) < 0)
 			return -errno;
-	return 0;
+	return errno == ENOENT ? 0 : -errno;
 }

@@ -35,13 +35,13 @@ static DIR *open_directory(int at, const char *name)
 
 static int remove_links(const struct shunt_instance *instance, DIR *directory, struct shunt_error *error)
 {
-	for (struct dirent *entry; (entry = readdir(directory));) {
-		int r = entry->d_name[0] == '.' ? 0 : datapath_remove_link(dirfd(directory), entry->d_name);
+	for (struct dirent *entry; (entry = next_entry(directory));) {
+		int r = datapath_remove_link(dirfd(directory), entry->d_name);
 
 		if (r < 0)
 			return shunt_fail(error, r, "%s: cannot remove %s: %s", instance->state, entry->d_name, strerror(-r));
 	}
-	return 0;
+	return errno != 0 ? shunt_fail(error, -errno, "%s: cannot be read: %m", instance->state) : 0;
 }
 
 static int sweep_endpoint(const struct shunt_instance *instance, int at, const char *name, struct shunt_error *error)
@@ -67,9 +67,10 @@ int instance_sweep(const struct shunt_instance *instance, struct shunt_error *er
 
 	if (!endpoints && errno != ENOENT)
 		return shunt_fail(error, -errno, "%s/endpoints: %m", instance->state);
-	for (struct dirent *entry; endpoints && r >= 0 && (entry = readdir(endpoints));)
-		if (entry->d_name[0] != '.')
-			r = sweep_endpoint(instance, dirfd(endpoints), entry->d_name, error);
+	for (struct dirent *entry; endpoints && r >= 0 && (entry = next_entry(endpoints));)
+		r = sweep_endpoint(instance, dirfd(endpoints), entry->d_name, error);
+	if (endpoints && r >= 0 && errno != 0)
+		r = shunt_fail(error, -errno, "%s/endpoints: %m", instance->state);
 	if (r >= 0)
 		r = datapath_unload(instance->state, error);
 	if (r < 0)

@@ -102,8 +102,9 @@ int endpoint_release_shared(struct shunt_instance *instance, struct shunt_error 
 	_cleanup_close_ int lock = -EBADF;
 	int r;
 
-	if (registry_is_empty(&instance->datapath) != 1)
-		return 0;
+	r = registry_is_empty(&instance->datapath);
+	if (r <= 0)
+		return r < 0 ? registry_fail(r, error) : 0;
 	lock = instance_lock(instance, "uplinks", error);
 	if (lock < 0)
 		return lock;
@@ -111,12 +112,14 @@ int endpoint_release_shared(struct shunt_instance *instance, struct shunt_error 
 	 * Again, under the lock: an attach writes its record before it takes this lock, so that either its record is seen
 	 * here, or it finds no uplink behind us and attaches them anew.
 	 */
-	if (registry_is_empty(&instance->datapath) != 1)
-		return 0;
+	r = registry_is_empty(&instance->datapath);
+	if (r <= 0)
+		return r < 0 ? registry_fail(r, error) : 0;
 	r = uplinks_release(instance, error);
-	if (r >= 0 && network_records_clear(&instance->datapath) < 0)
-		return shunt_fail(error, -EIO, "%s/datapath/networks: cannot be cleared", instance->state);
-	return r;
+	if (r < 0)
+		return r;
+	r = network_records_clear(&instance->datapath);
+	return r < 0 ? shunt_fail(error, r, "%s/datapath/networks: cannot be cleared: %s", instance->state, strerror(-r)) : 0;
 }
 
 /* One endpoint that looked dead or unfinished, looked at again under its lock. Returns 1 if it was taken back. */

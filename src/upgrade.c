@@ -119,18 +119,16 @@ static int change_links(const struct change *change, int at, const char *name, b
 
 	if (!directory)
 		return errno == ENOENT ? 0 : shunt_fail(error, -errno, "%s/%s: %m", change->instance->state, name);
-	for (struct dirent *entry; (entry = readdir(directory));) {
+	for (struct dirent *entry; (entry = next_entry(directory));) {
 		int r;
 
-		if (entry->d_name[0] == '.')
-			continue;
 		r = deeper ? change_links(change, dirfd(directory), entry->d_name, false, error) :
 			     change_link(change, dirfd(directory), entry->d_name, error);
 		if (r < 0)
 			return r;
 		changed += r;
 	}
-	return changed;
+	return errno != 0 ? shunt_fail(error, -errno, "%s/%s: %m", change->instance->state, name) : changed;
 }
 
 bool upgrade_is_unfinished(const struct shunt_instance *instance)

@@ -32,17 +32,17 @@ static int attached(struct shunt_instance *instance, struct uplink_set *ret, str
 		return shunt_fail(error, -errno, "%s/uplinks: %m", instance->state);
 	directory = fdopendir(fd);
 	if (!directory) {
-		close(fd);
-		return shunt_fail(error, -ENOMEM, "%s/uplinks: out of memory", instance->state);
+		closep(&fd);
+		return shunt_fail(error, -errno, "%s/uplinks: %m", instance->state);
 	}
 	ret->n = 0;
-	for (struct dirent *entry; (entry = readdir(directory));) {
+	for (struct dirent *entry; (entry = next_entry(directory));) {
 		uint64_t ifindex;
 
 		if (number_parse(entry->d_name, 1, INT32_MAX, &ifindex) == 0)
 			add(ret, (uint32_t)ifindex);
 	}
-	return 0;
+	return errno != 0 ? shunt_fail(error, -errno, "%s/uplinks: %m", instance->state) : 0;
 }
 
 /* The host's default routes, all of them. */

@@ -61,6 +61,18 @@ static inline void closedirp(DIR **d)
 }
 #define _cleanup_closedir_ _cleanup_(closedirp)
 
+/* readdir() without what begins with a dot. Behind the last entry errno is 0, behind a failure it is not. */
+static inline struct dirent *next_entry(DIR *d)
+{
+	struct dirent *entry;
+
+	do {
+		errno = 0;
+		entry = readdir(d);
+	} while (entry && entry->d_name[0] == '.');
+	return entry;
+}
+
 static inline char **strv_free(char **v)
 {
 	if (v)

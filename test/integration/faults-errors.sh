@@ -5,12 +5,15 @@
 . "$(dirname "$0")/faults.bash"
 
 errors=(ENOMEM EBUSY EINTR ENOSPC EPERM)
+declare -A words=([ENOMEM]='Cannot allocate memory|out of memory' [EBUSY]='Device or resource busy' [EINTR]='Interrupted system call'
+        [ENOSPC]='No space left on device' [EPERM]='Operation not permitted')
 
-# failed VERB: what it says, what it may have left, and its next try
+# failed VERB ERRNO: what it says, what it may have left, and its next try
 failed() {
-        local verb=$1 said
+        local verb=$1 error=$2 said
         said=$(</tmp/err)
         [[ $said == 'shunt: '* && $said != *$'\n'* ]] || die "$where: not one line: $said"
+        [[ $said =~ ${words[$error]} ]] || die "$where: this is not why: $said"
         [ ! -s /tmp/out ] || die "$where: it printed $(</tmp/out)"
         [ -z "${SHUNT_FAULTS:-}" ] || echo "# $where: $said"
         case $verb in
@@ -40,7 +43,7 @@ sweep() { # VERB FIRST
                 where="$verb with $error at call $(</tmp/call)"
                 case $status in
                 0) without=$((without + 1)) ;;
-                1) failed "$verb"; failures=$((failures + 1)) ;;
+                1) failed "$verb" "$error"; failures=$((failures + 1)) ;;
                 120) break ;;
                 *) die "$where: status $status: $(</tmp/err)" ;;
                 esac

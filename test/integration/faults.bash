@@ -118,6 +118,8 @@ over() {
 # The bystander's traffic, of which not one packet may be lost.
 traffic() {
         plain keeper >/dev/null
+        # The wire's ends prove their link-local addresses before they ask for each other.
+        eventually in_ct keeper ping -n -q -c 1 -W 1 fd99::2
         ip netns exec keeper ping -n -q -i 0.2 10.99.0.2 >/tmp/traffic4 & pings+=($!)
         ip netns exec keeper ping -n -q -i 0.2 fd99::2 >/tmp/traffic6 & pings+=($!)
 }

@@ -127,10 +127,10 @@ static void instance_is_exclusive_only_while_nobody_else_has_it_open(void **stat
 {
 	struct shunt_instance *second = open_instance();
 
-	assert_int_equal(instance_lock_exclusive(*state), 0);
+	assert_int_equal(instance_lock_exclusive(*state, NULL), 0);
 	/* The attempt costs the lock that was there, so that the other's can succeed. */
 	second = shunt_close(second);
-	assert_int_equal(instance_lock_exclusive(*state), 1);
+	assert_int_equal(instance_lock_exclusive(*state, NULL), 1);
 }
 
 static void lock_of_an_endpoint_excludes_others_until_it_is_closed(void **state)
@@ -179,7 +179,7 @@ static void killed_process_leaves_no_lock(void **state)
 	assert_int_equal(read(ready[0], &word, 1), 1);
 	close(ready[0]);
 	assert_int_equal(instance_lock_endpoint(*state, HOST, false, NULL, &error), -EWOULDBLOCK);
-	assert_int_equal(instance_lock_exclusive(*state), 0);
+	assert_int_equal(instance_lock_exclusive(*state, NULL), 0);
 
 	assert_int_equal(kill(pid, SIGKILL), 0);
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
@@ -189,7 +189,7 @@ static void killed_process_leaves_no_lock(void **state)
 	lock = instance_lock(*state, "uplinks", &error);
 	assert_done(lock, &error);
 	close(lock);
-	assert_int_equal(instance_lock_exclusive(*state), 1);
+	assert_int_equal(instance_lock_exclusive(*state, NULL), 1);
 }
 
 /* Whether a process waits for a flock(): /proc/locks marks it by an arrow. */
@@ -261,7 +261,7 @@ static void sweep_leaves_an_empty_directory_that_works_again(void **state)
 	shell("mkdir " STATE "/loading " STATE "/endpoints/" HOST " " STATE "/endpoints/nk1");
 	for (size_t i = 0; i < ELEMENTSOF(pins); i++)
 		assert_int_equal(bpf_obj_pin(instance->datapath.fd[MAP_META], pins[i]), 0);
-	assert_int_equal(instance_lock_exclusive(instance), 1);
+	assert_int_equal(instance_lock_exclusive(instance, NULL), 1);
 	assert_done(instance_sweep(instance, &error), &error);
 	shell("test \"$(cd " STATE " && find . -mindepth 1 | sort | xargs)\" = './endpoints ./uplinks'");
 	assert_done(instance_sweep(instance, &error), &error);
