@@ -1,4 +1,5 @@
 #!/bin/bash
+# lab: check=stable
 # What broke the lifecycle once, or was built to: each ends with a truth told, and no packet out of its filter.
 . "$(dirname "$0")/lib.bash"
 

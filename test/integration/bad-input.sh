@@ -1,4 +1,5 @@
 #!/bin/bash
+# lab: check=backports
 # Whatever is wrong with what shunt is told ends in status 1 and one line that names it; nothing is left of the attempt,
 # and no container starts.
 . "$(dirname "$0")/lib.bash"

@@ -1,4 +1,5 @@
 #!/bin/bash
+# lab: check=backports
 # Checksums that are left to the device: one that a forger has written into his packet's header, long after it was
 # looked at, and one in the quote of an error, behind the back of the error's own.
 . "$(dirname "$0")/lib.bash"

@@ -1,4 +1,5 @@
 #!/bin/bash
+# lab: check=backports
 # Killed at any moment, shunt leaves nothing that gc does not find; at work in crowds, it gives each its own.
 . "$(dirname "$0")/lib.bash"
 

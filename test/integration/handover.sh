@@ -1,4 +1,5 @@
 #!/bin/bash
+# lab: check=backports
 # A manager that moves the container's end in by itself, as systemd-nspawn does: its steps, one by one and by hand. The
 # machine is a process in namespaces of its own; machined is absent.
 . "$(dirname "$0")/lib.bash"

@@ -1,5 +1,5 @@
 #!/bin/bash
-# lab: alone
+# lab: alone check=backports
 # Root in a container sends by way of an ifb device, whose packets pass by tcx, and gets no further with either driver.
 . "$(dirname "$0")/lib.bash"
 

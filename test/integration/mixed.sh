@@ -1,4 +1,5 @@
 #!/bin/bash
+# lab: check=stable
 # Drivers and modes side by side: whoever reaches the other does not see which kind it is.
 . "$(dirname "$0")/lib.bash"
 

@@ -1,4 +1,5 @@
 #!/bin/bash
+# lab: check=backports
 # The host's systemd-networkd, told to configure whatever it finds, keeps off what is ours. It runs by hand, without udev.
 . "$(dirname "$0")/lib.bash"
 

@@ -1,4 +1,5 @@
 #!/bin/bash
+# lab: check=stable
 # A host that has its IPv6 default route from a router's advertisement keeps it, though shunt switches forwarding on for
 # devices of its own, which by itself would make the kernel delete such routes.
 . "$(dirname "$0")/lib.bash"

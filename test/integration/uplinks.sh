@@ -1,4 +1,5 @@
 #!/bin/bash
+# lab: check=stable
 # Ways out come and go: a default route that moves, two at once, and one by a device without Ethernet addresses.
 . "$(dirname "$0")/lib.bash"
 
