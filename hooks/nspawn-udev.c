@@ -90,10 +90,13 @@ int udev_wait(const char *interface, struct shunt_error *error)
 	struct statvfs sys;
 	int r;
 
-	if (statvfs("/sys", &sys) >= 0 && sys.f_flag & ST_RDONLY)
+	if (statvfs("/sys", &sys) < 0)
+		return shunt_fail(error, -errno, "/sys: %m");
+	if (sys.f_flag & ST_RDONLY)
 		return 0;
 	if (access("/run/udev/control", F_OK) < 0)
-		return shunt_fail(error, -ENOENT, "udev is not running, and systemd-nspawn takes no interface that udev has not "
+		return errno != ENOENT ? shunt_fail(error, -errno, "/run/udev/control: %m") :
+		       shunt_fail(error, -ENOENT, "udev is not running, and systemd-nspawn takes no interface that udev has not "
 				  "initialised; start systemd-udevd.service");
 	r = wait_for(interface);
 	if (r == -ETIMEDOUT)
