@@ -98,6 +98,52 @@ use "$layout"
 refuse "older shunt .*'shunt upgrade'" shunt gc
 plain b
 check "an attach has upgraded" in_ct a ping -n -c 1 -W 5 "$(address4 b)"
+for name in a b; do shunt detach $name; done
+nothing_left
+unloaded
+
+# Killed at any call that changes something, an upgrade has not begun, or the next verb finishes it. check takes every ninth of
+# these calls, SHUNT_FAULTS=changes each.
+give() { shunt attach "$1" --netns "/run/netns/$1" --driver "$driver" >/dev/null; }
+# Whether every link runs a program of the version that is pinned, and nothing is left aside.
+whole() {
+        local pin ids='' id
+        for pin in /sys/fs/bpf/shunt/datapath/shunt_*; do ids+=" $(bpftool -j prog show pinned "$pin" | jq .id) "; done
+        for id in $(links prog_id | jq -r '.[]'); do [[ $ids == *" $id "* ]] || return 1; done
+        [ ! -e /sys/fs/bpf/shunt/loading ]
+}
+inject=$here/../../build/test/faults/inject
+stride=9 begun=0 finished=0
+[ -z "${SHUNT_FAULTS:-}" ] || stride=1
+for ((n = 1; ; n += stride)); do
+        use "$old"
+        give a
+        give b
+        status=0
+        "$inject" -c $n kill "$layout" upgrade >/tmp/said 2>&1 9>/dev/null || status=$?
+        [ $status = 137 ] || break
+        if shunt list >/tmp/said 2>&1; then
+                begun=$((begun + 1))
+                whole || die "killed at call $n: not as before"
+        else
+                grep -q 'newer shunt' /tmp/said || die "killed at call $n: $(</tmp/said)"
+                finished=$((finished + 1))
+                use "$layout"
+                shunt list >/dev/null
+                whole || die "killed at call $n, and the next verb has not finished it"
+        fi
+        in_ct a ping -n -c 1 -W 5 "$(address4 b)" >/dev/null || die "killed at call $n: a does not reach b"
+        use "$layout"
+        shunt upgrade >/dev/null
+        whole || die "killed at call $n, an upgrade has not finished it"
+        in_ct b ping -6 -n -c 1 -W 5 "$(address6 a)" >/dev/null || die "killed at call $n: b does not reach a"
+        shunt detach a
+        shunt detach b
+        shunt gc >/dev/null
+done
+check_equal "beyond its last call it is done" 120 "$status"
+check "killed before it had begun ($begun), and in its midst ($finished)" test $begun -gt 0 -a $finished -gt 0
+use "$layout"
 for name in a b; do shunt detach $name; ip netns del $name; done
 nothing_left
 unloaded
