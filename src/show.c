@@ -207,3 +207,11 @@ int show_print_json(sd_json_variant *value)
 {
 	return sd_json_variant_dump(value, SD_JSON_FORMAT_PRETTY_AUTO | SD_JSON_FORMAT_NEWLINE, stdout, NULL);
 }
+
+int show_print_answer(sd_json_variant *value, int r, struct shunt_error *error)
+{
+	/* What was done cannot be undone by a reader that hung up. */
+	if (r >= 0)
+		r = show_print_json(value);
+	return r < 0 ? shunt_fail(error, r, "done, but the answer could not be written: %s", strerror(-r)) : 0;
+}

@@ -25,4 +25,7 @@ int show_table(const struct shunt_info *infos, size_t n, FILE *f);
 /* Writes a JSON value and a newline; spread over lines for a terminal. Return: 0, or a negative errno */
 int show_print_json(sd_json_variant *value);
 
+/* The answer of a verb that has done its work; @r is what making @value returned. Return: 0, or an errno with a line */
+int show_print_answer(sd_json_variant *value, int r, struct shunt_error *error);
+
 #endif

@@ -4,7 +4,7 @@
 #include "show.h"
 #include "util.h"
 
-static int print_json(const struct shunt_gc_result *result)
+static int print_json(const struct shunt_gc_result *result, struct shunt_error *error)
 {
 	_cleanup_(sd_json_variant_unrefp) sd_json_variant *json = NULL;
 	int r;
@@ -13,7 +13,7 @@ static int print_json(const struct shunt_gc_result *result)
 			   SD_JSON_BUILD_PAIR_UNSIGNED("mended", result->mended),
 			   SD_JSON_BUILD_PAIR_UNSIGNED("uplinks", result->uplinks),
 			   SD_JSON_BUILD_PAIR_BOOLEAN("unloaded", result->unloaded));
-	return r < 0 ? r : show_print_json(json);
+	return show_print_answer(json, r, error);
 }
 
 int verb_gc(struct cli *cli, int argc, char **argv)
@@ -30,11 +30,9 @@ int verb_gc(struct cli *cli, int argc, char **argv)
 		return journal_fail(&error, NULL, NULL);
 
 	if (cli->json) {
-		r = print_json(&result);
-		if (r < 0) {
-			shunt_fail(&error, r, "the result could not be written: %s", strerror(-r));
+		r = print_json(&result, &error);
+		if (r < 0)
 			return journal_fail(&error, NULL, NULL);
-		}
 	} else {
 		printf("%u endpoints removed, ", result.endpoints);
 		if (result.mended > 0)

@@ -48,20 +48,12 @@ static const char *other_state(const struct cli *cli)
 	return strcmp(cli->state, SHUNT_DEFAULT_STATE) == 0 ? NULL : cli->state;
 }
 
-/* What was done is not undone by a reader that hung up; but see pre(). */
-static int print_json(sd_json_variant *json, int r, struct shunt_error *error)
-{
-	if (r >= 0)
-		r = show_print_json(json);
-	return r < 0 ? shunt_fail(error, r, "done, but the answer could not be written: %s", strerror(-r)) : 0;
-}
-
 static int print_endpoint(const struct shunt_info *info, struct shunt_error *error)
 {
 	_cleanup_(sd_json_variant_unrefp) sd_json_variant *json = NULL;
 	int r = show_json(info, &json);
 
-	return print_json(json, r, error);
+	return show_print_answer(json, r, error);
 }
 
 /* The paths of what was written or removed; no path where it was not. */
@@ -72,7 +64,7 @@ static int print_files(const struct nspawn_files *files, struct shunt_error *err
 			       SD_JSON_BUILD_PAIR_CONDITION(files->dropin.ours, "dropin", SD_JSON_BUILD_STRING(files->dropin.path)),
 			       SD_JSON_BUILD_PAIR_CONDITION(files->nspawn.ours, "nspawn", SD_JSON_BUILD_STRING(files->nspawn.path)));
 
-	return print_json(json, r, error);
+	return show_print_answer(json, r, error);
 }
 
 static int enable(struct cli *cli, const struct nspawn_request *request, struct shunt_error *error)

@@ -5,14 +5,14 @@
 #include "util.h"
 #include "version.h"
 
-static int print_json(const struct shunt_upgrade_result *result)
+static int print_json(const struct shunt_upgrade_result *result, struct shunt_error *error)
 {
 	_cleanup_(sd_json_variant_unrefp) sd_json_variant *json = NULL;
 	int r;
 
 	r = sd_json_buildo(&json, SD_JSON_BUILD_PAIR_CONDITION(result->from[0], "from", SD_JSON_BUILD_STRING(result->from)),
 			   SD_JSON_BUILD_PAIR_STRING("to", SHUNT_VERSION), SD_JSON_BUILD_PAIR_UNSIGNED("links", result->links));
-	return r < 0 ? r : show_print_json(json);
+	return show_print_answer(json, r, error);
 }
 
 int verb_upgrade(struct cli *cli, int argc, char **argv)
@@ -27,11 +27,9 @@ int verb_upgrade(struct cli *cli, int argc, char **argv)
 	if (r < 0)
 		return journal_fail(&error, NULL, NULL);
 	if (cli->json) {
-		r = print_json(&result);
-		if (r < 0) {
-			shunt_fail(&error, r, "the result could not be written: %s", strerror(-r));
+		r = print_json(&result, &error);
+		if (r < 0)
 			return journal_fail(&error, NULL, NULL);
-		}
 	} else if (!result.from[0]) {
 		puts("nothing is loaded");
 	} else {
