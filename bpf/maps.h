@@ -33,7 +33,7 @@ struct {
 	__type(value, struct shunt_address);
 } addresses6 SEC(".maps");
 
-/* The datapath reads none of these three: they are here so that one object makes all of them. */
+/* The datapath reads none of these: they are here so that one object makes all of them. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, SHUNT_MAX_ENDPOINTS);
@@ -64,6 +64,36 @@ struct {
 	__type(key, __u32);
 	__type(value, struct shunt_meta);
 } meta SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, SHUNT_FLOWS);
+	__type(key, struct shunt_tuple);
+	__type(value, struct shunt_flow);
+} flows SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 65536 / 64);
+	__type(key, __u32);
+	__type(value, struct shunt_ports);
+} ports SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, SHUNT_MAX_PUBLISHED);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct shunt_published_key);
+	__type(value, struct shunt_published);
+} published SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, SHUNT_MAX_UPLINKS_ATTACHED);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, __u32);
+} uplinks SEC(".maps");
 
 /*
  * How often something may still be done. Both maps are the datapath's own: not pinned, they live as long as the programs.

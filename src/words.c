@@ -19,6 +19,8 @@ static const char *const drop_names[SHUNT_DROP_MAX] = {
 	[SHUNT_DROP_TOO_BIG] = "too_big",
 	[SHUNT_DROP_TTL] = "ttl",
 	[SHUNT_DROP_NO_NEIGHBOUR] = "no_neighbour",
+	[SHUNT_DROP_NO_PORT] = "no_port",
+	[SHUNT_DROP_UNTRANSLATED] = "untranslated",
 };
 
 const char *shunt_drop_name(enum shunt_drop drop)

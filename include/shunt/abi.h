@@ -22,7 +22,7 @@
 
 #include <linux/types.h>
 
-#define SHUNT_ABI 3
+#define SHUNT_ABI 4
 
 #define SHUNT_ID_MAX 128	/* bytes of an ID; no NUL in the key of an ID that long */
 #define SHUNT_IFNAME_MAX 16	/* IFNAMSIZ */
@@ -43,6 +43,8 @@ enum shunt_drop {
 	SHUNT_DROP_TOO_BIG,	/* larger than the way's MTU */
 	SHUNT_DROP_TTL,		/* TTL or hop limit used up */
 	SHUNT_DROP_NO_NEIGHBOUR,	/* to one whom nobody knows, when too many such are being looked for */
+	SHUNT_DROP_NO_PORT,	/* masquerade: none of the ports tried is free, or the way has no address to leave with */
+	SHUNT_DROP_UNTRANSLATED,	/* masquerade: a protocol without ports, or a fragment whose first has not been seen */
 	SHUNT_DROP_MAX = 16,	/* room to grow without a new layout */
 };
 
@@ -63,6 +65,8 @@ enum shunt_flag {
 	SHUNT_F_ETHERNET = 1 << 3,	/* the pair has MAC addresses (veth, netkit l2) */
 	SHUNT_F_ADDRESS4 = 1 << 4,	/* address4 is set */
 	SHUNT_F_ADDRESS6 = 1 << 5,	/* address6 is set */
+	SHUNT_F_MASQUERADE4 = 1 << 6,	/* IPv4 leaves by an uplink with the host's address */
+	SHUNT_F_MASQUERADE6 = 1 << 7,	/* the same of IPv6 */
 };
 
 /*
@@ -83,9 +87,12 @@ struct shunt_interface {
 	__u8 netmask6[16];
 	__u8 gateway6[16];
 	char network[SHUNT_NETWORK_MAX];	/* NUL-padded */
+	__u16 port_low;			/* masquerade leaves from these ports, both included */
+	__u16 port_high;
+	__u32 pad;
 	struct shunt_counters counters;
 };
-_Static_assert(sizeof(struct shunt_interface) == 264, "shunt_interface is ABI");
+_Static_assert(sizeof(struct shunt_interface) == 272, "shunt_interface is ABI");
 
 /*
  * Maps "addresses4" (key __be32) and "addresses6" (key struct shunt_in6), BPF_MAP_TYPE_HASH -> struct shunt_address.
@@ -107,6 +114,91 @@ struct shunt_address {
 	char owner[SHUNT_IFNAME_MAX];	/* the host end's name: endpoints/OWNER, and what may release it */
 };
 _Static_assert(sizeof(struct shunt_address) == 52, "shunt_address is ABI");
+
+/*
+ * Map "flows", BPF_MAP_TYPE_LRU_HASH: struct shunt_tuple -> struct shunt_flow. What becomes of a packet whose addresses or
+ * ports are not what its receiver shall see; bpf/flow.h has the theory. Written by the datapath alone.
+ */
+struct shunt_tuple {
+	__u8 source[16];		/* IPv4 as ::ffff:a.b.c.d */
+	__u8 destination[16];
+	__be16 sport;			/* of an ICMP echo request, its identifier, and of its reply 0 */
+	__be16 dport;			/* of an ICMP echo reply, its identifier, and of its request 0 */
+	__u8 protocol;			/* IPPROTO_TCP, _UDP, _ICMP or _ICMPV6 */
+	__u8 pad[3];
+};
+_Static_assert(sizeof(struct shunt_tuple) == 40, "shunt_tuple is ABI");
+
+enum shunt_flow_state {
+	SHUNT_FLOW_ORIGINAL = 1 << 0,	/* this entry is of the direction that the flow was begun in */
+	SHUNT_FLOW_MASQUERADE = 1 << 1,	/* its address is to follow the route's */
+	SHUNT_FLOW_ANSWERED = 1 << 2,	/* both sides have spoken */
+	SHUNT_FLOW_FIN_ORIGINAL = 1 << 3,	/* TCP: who began it has said its last word */
+	SHUNT_FLOW_FIN_REPLY = 1 << 4,	/* and who answered */
+	SHUNT_FLOW_RESET = 1 << 5,	/* TCP: reset */
+};
+
+struct shunt_flow {
+	struct shunt_tuple to;		/* what the packet becomes */
+	__u32 from_ifindex;		/* the host end that it comes in by, 0: the wire */
+	__u32 to_ifindex;		/* the host end that it goes out by, 0: the wire */
+	__u32 state;			/* enum shunt_flow_state */
+	__u32 seen;			/* when a packet of either direction came, in units of 2^30 ns of CLOCK_MONOTONIC */
+	__u32 way_until;		/* before when the next hop below needs no new look-up; 0: there is none */
+	__u32 way_ifindex;		/* the uplink */
+	__u32 way_mtu;			/* bytes */
+	__u32 way_family;		/* AF_INET or AF_INET6, of the next hop */
+	__u8 way_hop[16];
+};
+_Static_assert(sizeof(struct shunt_flow) == 88, "shunt_flow is ABI");
+
+#define SHUNT_FLOWS 65536		/* entries, two a flow, where no network says otherwise */
+
+/*
+ * Map "ports", BPF_MAP_TYPE_ARRAY: port / 64 -> struct shunt_ports, bit port % 64. So that what is neither published nor
+ * could be masqueraded costs no look-up. Bits of the engine's, under the lock "ports".
+ */
+struct shunt_ports {
+	__u64 masquerade;		/* some network's flows may leave from here */
+	__u64 tcp;			/* published by somebody, on whatever address */
+	__u64 udp;
+};
+_Static_assert(sizeof(struct shunt_ports) == 24, "shunt_ports is ABI");
+
+/*
+ * Map "published", BPF_MAP_TYPE_HASH: struct shunt_published_key -> struct shunt_published. Who answers on a port of the
+ * host. Replaced whole by the engine, under the lock "ports".
+ */
+struct shunt_published_key {
+	__u8 address[16];		/* of the host, IPv4 as ::ffff:a.b.c.d; :: or ::ffff:0.0.0.0 for all of its family */
+	__be16 port;
+	__u8 protocol;			/* IPPROTO_TCP or IPPROTO_UDP */
+	__u8 pad;
+};
+_Static_assert(sizeof(struct shunt_published_key) == 20, "shunt_published_key is ABI");
+
+#define SHUNT_MAX_PUBLISHED 16384
+#define SHUNT_MAX_BACKENDS 32		/* containers that share a port */
+#define SHUNT_SERVICE_MAX 32		/* a service's name with its NUL */
+
+struct shunt_backend {
+	__u8 address[16];		/* the container's, IPv4 as ::ffff:a.b.c.d */
+	__u32 ifindex;			/* of its host end */
+	__be16 port;			/* in the container */
+	__u16 pad;
+};
+_Static_assert(sizeof(struct shunt_backend) == 24, "shunt_backend is ABI");
+
+struct shunt_published {
+	char service[SHUNT_SERVICE_MAX];	/* NUL-padded; empty: one container's alone */
+	__u32 n;			/* backends, 1 or more */
+	__u32 pad;
+	struct shunt_backend backend[SHUNT_MAX_BACKENDS];
+};
+_Static_assert(sizeof(struct shunt_published) == 808, "shunt_published is ABI");
+
+/* Map "uplinks", BPF_MAP_TYPE_HASH: ifindex (__u32) -> __u32, which is 0. Where shunt_from_wire is attached. */
+#define SHUNT_MAX_UPLINKS_ATTACHED 1024
 
 /* Map "registry", BPF_MAP_TYPE_HASH: struct shunt_endpoint_key -> struct shunt_endpoint. Read by the engine only. */
 struct shunt_endpoint_key {

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * flow.h - flows whose addresses or ports are changed on the way: masqueraded, published, and both at once (hairpin).
+ *
+ * A packet's tuple is its protocol, addresses and ports as it arrives at a program, before anything is changed. The map
+ * "flows" says what tuple it becomes. A flow has two entries, one for each direction, each the other's inverse:
+ *
+ *	masquerade	(A:a -> R:r)	becomes (H:n -> R:r)	from A's host end, out to the wire
+ *			(R:r -> H:n)	becomes (R:r -> A:a)	from the wire, to A's host end
+ *	published	(R:r -> H:h)	becomes (R:r -> B:b)	from the wire, to B's host end
+ *			(B:b -> R:r)	becomes (H:h -> R:r)
+ *	hairpin		(A:a -> H:h)	becomes (H:n -> B:b)	from A's host end to B's
+ *			(B:b -> H:n)	becomes (H:h -> A:a)
+ *	routed		(R:r -> A:a)	stays as it is		so that the answer is not masqueraded
+ *			(A:a -> R:r)	stays as it is
+ *
+ * A, B: containers; H: an address of the host; R: out there. A tuple can only mean one of these: what comes from a container
+ * has its address for a source, or did not get here, and what comes from the wire has none of theirs.
+ *
+ * F1. One port, one flow. A flow is made by claiming its reply entry, the one whose destination port was chosen, with
+ *     BPF_NOEXIST: of two CPUs that want one, the map's bucket lock picks. Only then its original entry is made, again with
+ *     BPF_NOEXIST: of two CPUs with the first two packets of one flow, the second takes its claim back and follows the first.
+ * F2. A live flow's port is never given away. An entry is dead once it has been silent for its lifetime (below), or its
+ *     container is gone. A dead reply entry is taken over by whoever swaps `seen` for 0 first (compare and exchange), removes
+ *     it and claims the key as in F1. A TCP flow that both sides have closed is not live either: its port is taken if no other
+ *     of those tried is free.
+ * F3. The map is an LRU, so an entry can vanish at any time, and must be replaceable. Each packet that finds the clock one
+ *     unit on looks at the other entry: it says there that the flow lives, and makes it anew if it is gone. If it has become
+ *     somebody else's meanwhile, the flow begins anew. If both are gone, the next packet makes them again, and gets the
+ *     same port wherever that is still free: the first port tried is a function of secret, protocol, A and a. So LRU pressure
+ *     costs an established connection nothing, as long as its container speaks first; and what one socket sends to many gets
+ *     one port, as peers that introduce each other (STUN) need. A published port's backend is chosen by the tuple for the
+ *     same reason.
+ * F4. No socket of the host loses a packet. Ports come from a range outside of ip_local_port_range and
+ *     ip_local_reserved_ports, and one on which the host listens, or talks to R:r, is passed over (bpf_sk_lookup). Likewise a
+ *     packet from the wire makes no flow of a published port if a socket of the host has it: connections that the host began
+ *     from a port which was published later go on.
+ * F5. A flow belongs to a pair of devices, not to an address: its entry names the host end that it comes in by, or goes out
+ *     by, and another container that got the address does not match. Interface numbers come again after 2^31.
+ * F6. The next hop of an original entry is kept for a unit of the clock, and the routing table asked once in that time. It
+ *     is then that a flow follows a route to another uplink, and a masqueraded one an uplink to another address: a flow whose
+ *     address is not that of its route any more begins anew, so that TCP gets a reset rather than silence.
+ *
+ * Lifetimes: TCP, established: a day (RFC 5382 asks for two hours and four minutes at least); opening, half closed, or reset
+ * from out there, which could be anyone's word: four minutes (as there); closed by both, or reset by the container: ten
+ * seconds. UDP: five minutes, or one if nobody answered (RFC 4787). ICMP echo: one minute (RFC 5508).
+ *
+ * Fragments have no ports but for the first: it leaves them in the map "fragments", for those behind it. One that comes
+ * before the first is dropped.
+ *
+ * Only TCP, UDP and ICMP echo are translated. Of a protocol without ports, one container's packets could not be told from the
+ * host's own, as of its IPsec or GRE tunnel to the same peer.
+ */
+#ifndef SHUNT_BPF_FLOW_H
+#define SHUNT_BPF_FLOW_H
+
+#endif
