@@ -11,12 +11,12 @@
 #include "util.h"
 #include "version.h"
 
-/* The last thing that libbpf said, which for a program that the verifier refused is the reason. */
+/* The first thing that libbpf warned of, which is the cause; then it tells at length what came of it. */
 static char libbpf_words[256];
 
 static int keep_words(enum libbpf_print_level level, const char *format, va_list arguments)
 {
-	if (level == LIBBPF_WARN) {
+	if (level == LIBBPF_WARN && !libbpf_words[0]) {
 		vsnprintf(libbpf_words, sizeof(libbpf_words), format, arguments);
 		libbpf_words[strcspn(libbpf_words, "\n")] = '\0';
 	}
@@ -33,6 +33,7 @@ int loader_open(struct shunt_bpf **ret, struct shunt_error *error)
 	struct shunt_bpf *loader;
 
 	loader_quiet();
+	libbpf_words[0] = '\0';
 	loader = shunt_bpf__open();
 	if (!loader)
 		return shunt_fail(error, -errno, "cannot read the BPF programs: %m (%s)", libbpf_words);
@@ -84,6 +85,7 @@ int loader_load(struct shunt_bpf *loader, struct shunt_error *error)
 		return shunt_fail(error, -errno, "cannot look at my own network namespace: %m");
 	meta.netns_dev = here.st_dev;
 	meta.netns_ino = here.st_ino;
+	libbpf_words[0] = '\0';
 	r = shunt_bpf__load(loader);
 	if (r < 0)
 		return cannot_load(r, error);

@@ -11,7 +11,7 @@ struct shunt_bpf;
 struct bpf_map;
 struct btf;
 
-/* From here on libbpf keeps to itself what it would print; a load that fails says its last words. */
+/* From here on libbpf keeps to itself what it would print; a load that fails says what it said first. */
 void loader_quiet(void);
 
 /* Reads the object; nothing of it is in the kernel yet. *ret is the caller's to loader_close(). */
