@@ -5,7 +5,7 @@
  * Counted is what COMMAND and its children ask the kernel for by name, descriptor, netlink or bpf(), libraries included,
  * from the first thing that main() does (a look at its standard descriptors); -c: only what changes what others see. A
  * process dies before its call has happened, so that the next number is the death behind it. The status is COMMAND's own,
- * 137 if it was killed, or 120 if it made fewer calls. The call is named on descriptor 9, if there is one.
+ * 137 if it was killed, or 120 if it made fewer calls. The call is named on descriptor 9, if there is one, or how many there were.
  *
  * How: a filter of seccomp(2) stops each such call until we have decided. Nothing in COMMAND knows.
  */
@@ -104,8 +104,11 @@ static bool supervise(int listener, pid_t pid, int *ret_status, bool only_change
 			process = -1;
 			continue;
 		}
-		if (wait[0].revents & POLLHUP)
+		if (wait[0].revents & POLLHUP) {
+			if (count < n)
+				dprintf(9, "%lu\n", count);
 			return count >= n;
+		}
 		if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &asked) < 0)
 			continue;
 		call = find(asked.data.nr);

@@ -44,7 +44,7 @@ sweep() { # VERB FIRST
                 esac
         done
         over "$verb"
-        ok "$verb: killed $killed times at one of $((n - 1)) calls, with all there $whole times"
+        ok "$verb: killed $killed times at one of $(</tmp/call) calls, with all there $whole times"
 }
 
 turn=0

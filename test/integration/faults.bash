@@ -2,7 +2,8 @@
 # what each needs before it, and what there may be behind it.
 #
 # They take some of the calls that change something; with SHUNT_FAULTS=changes all of these; with SHUNT_FAULTS=all every
-# call, looks too, and each errno. SHUNT_FAULTS_VERBS="attach gc" takes these verbs alone.
+# call, looks too, and each errno. SHUNT_FAULTS_VERBS="attach gc" takes these verbs alone; SHUNT_FAULTS_SHARE=2/8 of the calls
+# the second, the tenth and so on, so that eight can share in them.
 #
 # shellcheck shell=bash disable=SC2034 # after and with are read by those who source this
 . "$(dirname "${BASH_SOURCE[0]}")/lib.bash"
@@ -17,6 +18,8 @@ case ${SHUNT_FAULTS:-} in
 changes) stride=1 ;;
 all) counted=() stride=1 ;;
 esac
+share=${SHUNT_FAULTS_SHARE:-}
+[ -z "$share" ] || stride=${share#*/}
 wanted() { [[ " ${SHUNT_FAULTS_VERBS:-$1} " == *" $1 "* ]]; }
 mount -o remount,ro /sys		# no udev to wait for
 
@@ -136,9 +139,10 @@ pings=()
 
 # sweeps VERB...: each with the number of its first call, which is another for each where not all are taken
 sweeps() {
-        local verb
+        local verb first
         for verb; do
                 first=$((++swept % stride))
+                [ -z "$share" ] || first=${share%/*}
                 ! wanted "$verb" || sweep "$verb" $((first == 0 ? stride : first))
         done
 }
@@ -157,7 +161,7 @@ faults() {
         shunt detach keeper
         survey "shunt gc"
         # Each loads all programs.
-        [ $stride = 1 ] || stride=$((stride * 3))
+        [ -n "${SHUNT_FAULTS:-}" ] || stride=$((stride * 3))
         sweeps load unload
         nothing_left
         finish_background
