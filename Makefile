@@ -82,9 +82,12 @@ $(B)/%.bpf.o: %.bpf.c
 
 $(B)/%.skel.h: $(B)/%.bpf.o
 	$(call say,SKEL)
-	$(Q)$(BPFTOOL) gen skeleton $< name $*_bpf >$@
+	$(Q)$(BPFTOOL) gen skeleton $< name $(notdir $*)_bpf >$@
 
 $(B)/src/loader.o $(PACKET): $(B)/shunt.skel.h
+
+$(B)/test/bpf/publish: $(B)/test/bpf/programs/publish.skel.h
+$(B)/test/bpf/programs/publish.bpf.o: $(wildcard bpf/*.h) include/shunt/abi.h
 
 $(B)/hooks/nspawn-text.o: $(wildcard units/*)
 

@@ -89,6 +89,14 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, SHUNT_MAX_PUBLICATIONS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct shunt_publication_key);
+	__type(value, struct shunt_publication);
+} publications SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, SHUNT_MAX_UPLINKS_ATTACHED);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, __u32);

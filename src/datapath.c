@@ -25,6 +25,7 @@ const char *const datapath_names[DATAPATH_OBJECTS] = {
 	[MAP_FLOWS] = "flows",
 	[MAP_PORTS] = "ports",
 	[MAP_PUBLISHED] = "published",
+	[MAP_PUBLICATIONS] = "publications",
 	[MAP_UPLINKS] = "uplinks",
 	[PROGRAM_FROM_CT] = "shunt_from_ct",
 	[PROGRAM_TO_CT] = "shunt_to_ct",

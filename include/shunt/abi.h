@@ -197,6 +197,25 @@ struct shunt_published {
 };
 _Static_assert(sizeof(struct shunt_published) == 808, "shunt_published is ABI");
 
+/*
+ * Map "publications", BPF_MAP_TYPE_HASH: struct shunt_publication_key -> struct shunt_publication. What each endpoint has
+ * published: the engine writes it before the entry in "published", and removes it behind it. The datapath counts here.
+ */
+struct shunt_publication_key {
+	struct shunt_published_key host;
+	__u32 ifindex;			/* of the endpoint's host end */
+};
+_Static_assert(sizeof(struct shunt_publication_key) == 24, "shunt_publication_key is ABI");
+
+#define SHUNT_MAX_PUBLICATIONS 32768
+
+struct shunt_publication {
+	__u64 flows;			/* begun to this endpoint by this port */
+	__be16 port;			/* in the container */
+	__u16 pad[3];
+};
+_Static_assert(sizeof(struct shunt_publication) == 16, "shunt_publication is ABI");
+
 /* Map "uplinks", BPF_MAP_TYPE_HASH: ifindex (__u32) -> __u32, which is 0. Where shunt_from_wire is attached. */
 #define SHUNT_MAX_UPLINKS_ATTACHED 1024
 

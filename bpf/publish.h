@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * publish.h - who answers on a port of the host.
+ *
+ * An entry of "published" is either for one address of the host or for all of a family, and may have many backends: the
+ * containers of a service. Of these one is chosen by the flow alone (highest random weight): each backend gets a weight from
+ * a hash of the flow and itself, and the heaviest answers. So whoever asks again for the same flow gets the same one, and one
+ * that leaves takes only its own flows with it, wherever in the entry it was.
+ */
+#ifndef SHUNT_BPF_PUBLISH_H
+#define SHUNT_BPF_PUBLISH_H
+
+#include "policy.h"
+
+static __always_inline bool is_mapped4(const __u8 address[16])
+{
+	const __u32 *a = (const __u32 *)address;
+
+	return (a[0] | a[1] | (a[2] ^ bpf_htonl(0xffff))) == 0;
+}
+
+/* Whether any address of the host has this port published. Most packets end here. */
+static __always_inline bool port_published(__be16 port, __u8 protocol)
+{
+	__u32 number = bpf_ntohs(port), at = number / 64;
+	const struct shunt_ports *bits = bpf_map_lookup_elem(&ports, &at);
+
+	if (!bits)
+		return false;
+	return (protocol == IPPROTO_TCP ? bits->tcp : protocol == IPPROTO_UDP ? bits->udp : 0) >> (number % 64) & 1;
+}
+
+enum publish_where {
+	PUBLISH_EXACT = 1 << 0,	/* published on the very address */
+	PUBLISH_ANY = 1 << 1,	/* on all addresses; that the tuple's is one of the host's is for the caller to know */
+	PUBLISH_TO4 = 1 << 2,	/* to a backend's IPv4 address; else to an IPv6 address */
+};
+
+static __always_inline void publish_key(const struct shunt_tuple *tuple, bool any, struct shunt_published_key *ret)
+{
+	*ret = (struct shunt_published_key){ .port = tuple->dport, .protocol = tuple->protocol };
+	if (!any)
+		__builtin_memcpy(ret->address, tuple->destination, sizeof(ret->address));
+	else if (is_mapped4(tuple->destination))
+		ret->address[10] = ret->address[11] = 0xff;
+}
+
+static __always_inline __u64 publish_mix(__u64 hash)
+{
+	hash = (hash ^ hash >> 33) * 0xff51afd7ed558ccd;
+	hash = (hash ^ hash >> 33) * 0xc4ceb9fe1a85ec53;
+	return hash ^ hash >> 33;
+}
+
+/* Of 16 bytes, and what goes with them. */
+static __always_inline __u64 publish_hash(const void *address, __u64 rest)
+{
+	const word *a = address;
+
+	return publish_mix(publish_mix(publish_mix(rest) ^ a[0]) ^ a[1]);
+}
+
+/**
+ * publish_choose() - the backend of a flow
+ * @tuple: its first packet's; destination and dport are of the host
+ * @where: enum publish_where: in which entries to look, and for which family
+ *
+ * Return: 1 and the backend in @ret, or 0.
+ */
+__global int publish_choose(const struct shunt_tuple *tuple, struct shunt_backend *ret, __u32 where)
+{
+	const struct shunt_published *p = NULL;
+	struct shunt_published_key key;
+	__u32 at = SHUNT_MAX_BACKENDS;
+	__u64 flow, most = 0;
+
+	if (!tuple || !ret)
+		return 0;
+	if (where & PUBLISH_EXACT) {
+		publish_key(tuple, false, &key);
+		p = bpf_map_lookup_elem(&published, &key);
+	}
+	if (!p && where & PUBLISH_ANY) {
+		publish_key(tuple, true, &key);
+		p = bpf_map_lookup_elem(&published, &key);
+	}
+	if (!p)
+		return 0;
+	/* Not of the destination: a client that comes by another address of the host finds the same backend. */
+	flow = publish_hash(tuple->source, (__u64)tuple->sport << 32 | (__u32)tuple->protocol << 16 | tuple->dport);
+	for (__u32 i = 0; i < SHUNT_MAX_BACKENDS && i < p->n; i++) {
+		const struct shunt_backend *b = &p->backend[i];
+		__u64 weight = publish_hash(b->address, flow ^ b->port);
+
+		if (is_mapped4(b->address) == !!(where & PUBLISH_TO4) && (at == SHUNT_MAX_BACKENDS || weight > most)) {
+			most = weight;
+			at = i;
+		}
+		at = masked(at, 2 * SHUNT_MAX_BACKENDS - 1);
+	}
+	if (at >= SHUNT_MAX_BACKENDS)
+		return 0;
+	*ret = p->backend[at];
+	return 1;
+}
+
+/* The same for a packet, which keeps its family. */
+static __always_inline bool publish_find(const struct shunt_tuple *tuple, struct shunt_backend *ret)
+{
+	return publish_choose(tuple, ret, PUBLISH_EXACT | PUBLISH_ANY | (is_mapped4(tuple->destination) ? PUBLISH_TO4 : 0));
+}
+
+/* Counts a flow that has begun: @tuple as publish_choose() got it, @backend as it gave it. */
+static __always_inline void publish_count(const struct shunt_tuple *tuple, const struct shunt_backend *backend)
+{
+	struct shunt_publication_key key = { .ifindex = backend->ifindex };
+	struct shunt_publication *p;
+
+	publish_key(tuple, false, &key.host);
+	p = bpf_map_lookup_elem(&publications, &key);
+	if (!p) {
+		publish_key(tuple, true, &key.host);
+		p = bpf_map_lookup_elem(&publications, &key);
+	}
+	if (p)
+		__sync_fetch_and_add(&p->flows, 1);
+}
+
+#endif
