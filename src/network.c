@@ -4,11 +4,11 @@
  */
 #include "network.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <systemd/sd-id128.h>
 
 #include "address.h"
+#include "file.h"
 #include "names.h"
 #include "path.h"
 #include "util.h"
@@ -56,44 +56,6 @@ const char *network_directory(void)
 	return secure_getenv("SHUNT_NETWORKS") ?: DEFAULT_DIRECTORY;
 }
 
-/* Reads a whole file of at most @max bytes that must be a regular one, as a FIFO would make every start hang. */
-static int read_file(const char *path, size_t max, char **ret, struct shunt_error *error)
-{
-	_cleanup_close_ int fd = -1;
-	_cleanup_free_ char *text = NULL;
-	struct stat st;
-	size_t size = 0;
-
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	if (fd < 0)
-		return shunt_fail(error, -errno, "%s: %s", path, strerror(errno));
-	if (fstat(fd, &st) < 0)
-		return shunt_fail(error, -errno, "%s: %s", path, strerror(errno));
-	if (!S_ISREG(st.st_mode))
-		return shunt_fail(error, -EINVAL, "%s: this is no regular file", path);
-
-	text = malloc(max + 2);
-	if (!text)
-		return shunt_fail(error, -ENOMEM, "%s: out of memory", path);
-	while (size <= max) {
-		ssize_t n = read(fd, text + size, max + 1 - size);
-
-		if (n < 0)
-			return shunt_fail(error, -errno, "%s: %s", path, strerror(errno));
-		if (n == 0)
-			break;
-		size += (size_t)n;
-	}
-	if (size > max)
-		return shunt_fail(error, -EFBIG, "%s: larger than %zu KiB", path, max / 1024);
-	text[size] = '\0';
-	if (strlen(text) != size)
-		return shunt_fail(error, -EINVAL, "%s: a NUL byte at offset %zu", path, strlen(text));
-
-	*ret = TAKE_PTR(text);
-	return 0;
-}
-
 int shunt_network_load(const char *name, struct shunt_network *ret, struct shunt_error *error)
 {
 	_cleanup_free_ char *path = NULL, *real = NULL, *directory = NULL, *text = NULL;
@@ -112,7 +74,7 @@ int shunt_network_load(const char *name, struct shunt_network *ret, struct shunt
 
 	r = path_resolve(path, &real, error);
 	if (r >= 0)
-		r = read_file(real, NETWORK_FILE_MAX, &text, error);
+		r = file_read(real, NETWORK_FILE_MAX, &text, error);
 	if (r >= 0)
 		return network_parse(name, text, path, ret, error);
 	/* A link to nowhere is no absence: the default would come without what its file forbids. */

@@ -3,13 +3,14 @@
  * sandbox.c - a child in a network namespace of its own.
  *
  * The two talk over one socket pair. The child sends a struct report when it has its namespace, or could not get it;
- * it reads one byte before it becomes the command; then either the socket closes by close-on-exec, or the child sends
- * another report of why there is no command. When one dies, the other reads an end of file.
+ * it reads a message before it becomes the command: one byte, and behind it what /etc/resolv.conf shall be, if anything.
+ * Then either the socket closes by close-on-exec, or the child sends another report of why there is no command. When one
+ * dies, the other reads an end of file.
  *
  * The child has its own mount namespace too: /sys of the host would show the host's interfaces in /sys/class/net, and
  * programs that look there (most that want an interface's speed or state) would mix up both. It gets a fresh sysfs,
- * as `ip netns exec` gives, but keeps the host's /sys/fs/cgroup on it, where programs read their limits. Nothing else
- * is changed; pins below /sys/fs/bpf are out of sight, which is as well.
+ * as `ip netns exec` gives, but keeps the host's /sys/fs/cgroup on it, where programs read their limits. Besides that and
+ * /etc/resolv.conf nothing is changed; pins below /sys/fs/bpf are out of sight, which is as well.
  */
 #include "sandbox.h"
 
@@ -20,6 +21,7 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -65,6 +67,44 @@ static int remount_sys(void)
 	return 0;
 }
 
+static int write_file(const char *path, const char *text, size_t size)
+{
+	_cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	ssize_t n;
+
+	/* The command's umask is not for this. */
+	if (fd < 0 || fchmod(fd, 0644) < 0)
+		return -errno;
+	n = write(fd, text, size);
+	return n < 0 ? -errno : (size_t)n < size ? -ENOSPC : 0;
+}
+
+/*
+ * A file that has no place outside: of a tmpfs that is mounted for as long as it takes to get hold of the file.
+ *
+ * It goes over the link that /etc/resolv.conf mostly is, not over what that leads to. That is replaced by a new file
+ * whenever the host's servers change, and a mount is gone with the name that it is on, in every namespace.
+ */
+static int mount_resolver(const char *text, size_t size)
+{
+	static const char staged[] = "/sys/resolv.conf", place[] = "/etc/resolv.conf";
+	_cleanup_close_ int file = -EBADF;
+	int r;
+
+	if (mount("tmpfs", "/sys", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0755,size=64k") < 0)
+		return -errno;
+	r = write_file(staged, text, size);
+	if (r < 0)
+		return r;
+	file = open_tree(AT_FDCWD, staged, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	if (file < 0 || umount2("/sys", MNT_DETACH) < 0)
+		return -errno;
+	/* What is not there any more says nothing wrong. */
+	if (move_mount(file, "", AT_FDCWD, place, MOVE_MOUNT_F_EMPTY_PATH) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	return 0;
+}
+
 /* In the child. */
 static struct report enter_namespaces(pid_t parent)
 {
@@ -89,16 +129,25 @@ static struct report enter_namespaces(pid_t parent)
 static _Noreturn void child(int channel, pid_t parent, char **command, const sigset_t *signals)
 {
 	struct report result = enter_namespaces(parent);
-	char go;
+	char go[SANDBOX_RESOLVER_MAX];
+	ssize_t n;
+	int r = 0;
 
-	if (send(channel, &result, sizeof(result), MSG_NOSIGNAL) != sizeof(result) || result.r < 0 ||
-	    recv(channel, &go, 1, 0) != 1)
+	if (send(channel, &result, sizeof(result), MSG_NOSIGNAL) != sizeof(result) || result.r < 0)
+		_exit(EXIT_FAILURE);
+	n = recv(channel, go, sizeof(go), 0);
+	if (n < 1)
 		_exit(EXIT_FAILURE);
 
-	sigprocmask(SIG_SETMASK, signals, NULL);
-	environment_enter();
-	execvp(command[0], command);
-	result = report(-errno, "");
+	if (n > 1)
+		r = mount_resolver(go + 1, (size_t)n - 1);
+	result = report(r, "its /etc/resolv.conf: ");
+	if (r >= 0) {
+		sigprocmask(SIG_SETMASK, signals, NULL);
+		environment_enter();
+		execvp(command[0], command);
+		result = report(-errno, "");
+	}
 	(void)send(channel, &result, sizeof(result), MSG_NOSIGNAL);
 	_exit(EXIT_FAILURE);
 }
@@ -175,16 +224,19 @@ int sandbox_start(char **command, struct sandbox *ret, struct shunt_error *error
 	return 0;
 }
 
-int sandbox_release(struct sandbox *sandbox, const char *command, struct shunt_error *error)
+int sandbox_release(struct sandbox *sandbox, const char *command, const char *resolver, struct shunt_error *error)
 {
+	char go[SANDBOX_RESOLVER_MAX] = "g";
 	struct report result;
 
+	if (resolver)
+		snprintf(go + 1, sizeof(go) - 1, "%s", resolver);
 	/* If the child is gone, sandbox_wait() says how. */
-	(void)send(sandbox->channel, "g", 1, MSG_NOSIGNAL);
+	(void)send(sandbox->channel, go, strlen(go), MSG_NOSIGNAL);
 	if (receive_report(sandbox->channel, &result) < 0)
 		return 0;
 	wait_gone(sandbox);
-	return shunt_fail(error, result.r, "%s: %s", command, strerror(-result.r));
+	return shunt_fail(error, result.r, "%s: %s%s", command, result.what, strerror(-result.r));
 }
 
 /*

@@ -31,13 +31,16 @@ struct sandbox {
  */
 int sandbox_start(char **command, struct sandbox *ret, struct shunt_error *error);
 
+#define SANDBOX_RESOLVER_MAX (32 * 1024)
+
 /**
  * sandbox_release() - Let the child become its command
+ * @resolver:	what it shall find in /etc/resolv.conf, less than SANDBOX_RESOLVER_MAX bytes; NULL for what is there
  *
  * Return: 0; -ENOENT where there is no such command; another errno where it cannot be run. In the latter cases the
  * child is gone.
  */
-int sandbox_release(struct sandbox *sandbox, const char *command, struct shunt_error *error);
+int sandbox_release(struct sandbox *sandbox, const char *command, const char *resolver, struct shunt_error *error);
 
 /* Waits for the command, passing signals on to it. Return: its exit status, as a shell says it (128 + signal) */
 int sandbox_wait(struct sandbox *sandbox);

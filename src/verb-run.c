@@ -6,6 +6,7 @@
 #include "journal.h"
 #include "netns.h"
 #include "request.h"
+#include "resolver.h"
 #include "rights.h"
 #include "sandbox.h"
 #include "util.h"
@@ -103,10 +104,27 @@ static int connect_sandbox(const struct cli *cli, const struct sandbox *sandbox,
 	return r;
 }
 
+/* What the command's resolv.conf must be, or NULL. Who has no names may have work to do all the same. */
+static char *resolver(const struct shunt_info *info)
+{
+	unsigned families = 0;
+	struct shunt_error error;
+	char *text = NULL;
+
+	if (info->endpoint.flags & SHUNT_F_ADDRESS4)
+		families |= RESOLVER_IPV4;
+	if (info->endpoint.flags & SHUNT_F_ADDRESS6)
+		families |= RESOLVER_IPV6;
+	if (resolver_text(families, &text, &error) < 0)
+		journal_warn(&error, info->id, info->endpoint.network);
+	return text;
+}
+
 static int run(const struct cli *cli, struct shunt_request *request, char **command, int *ret_status,
 	       struct shunt_error *error)
 {
 	_cleanup_(sandbox_done) struct sandbox sandbox = SANDBOX_NONE;
+	_cleanup_free_ char *names = NULL;
 	struct shunt_info info;
 	int r, status;
 
@@ -122,8 +140,10 @@ static int run(const struct cli *cli, struct shunt_request *request, char **comm
 
 	/* Attached: from here on every way leads to disconnect(). */
 	r = rights_keep(RIGHTS_DETACH | RIGHT(CAP_KILL), error);
-	if (r >= 0)
-		r = sandbox_release(&sandbox, command[0], error);
+	if (r >= 0) {
+		names = resolver(&info);
+		r = sandbox_release(&sandbox, command[0], names, error);
+	}
 	if (r < 0)
 		status = r == -ENOENT ? 127 : 126;
 	else

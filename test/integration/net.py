@@ -16,6 +16,8 @@
   net.py tunnel DEVICE NETNS       two L3 devices of that name, ours and NETNS's, joined until killed; says "ready"
   net.py banish DEVICE PID         has the kernel move DEVICE to the network namespace of PID; prints its error's name
   net.py off DEVICE                has the kernel complete checksums, as for a device that cannot
+  net.py names                     a name server: every name ending in .test is 10.99.0.2 and fd99::2; until killed; says
+                                   "ready", and prints the address of each who asks
   net.py advertise DEVICE          a router advertisement: we are a default router for ten minutes
 """
 import array
@@ -311,6 +313,26 @@ def off(device):
     fcntl.ioctl(socket.socket(), 0x8946, struct.pack("16sQ16x", device.encode(), value.buffer_info()[0]))
 
 
+def names():
+    sock = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+    sock.bind(("::", 53))
+    print("ready", flush=True)
+    while True:
+        query, peer = sock.recvfrom(512)
+        print(peer[0].removeprefix("::ffff:"), flush=True)
+        end = query.index(0, 12) + 5
+        known = query[: end - 4].lower().endswith(b"\4test\0")
+        address = {b"\0\1": b"\x0a\x63\0\2", b"\0\x1c": socket.inet_pton(socket.AF_INET6, "fd99::2")}.get(query[end - 4 : end - 2])
+        answer = b""
+        if known and address:
+            # The name as in the query, its type, class IN, for a minute.
+            answer = b"\xc0\x0c" + query[end - 4 : end] + struct.pack("!IH", 60, len(address)) + address
+        # RFC 1035, 4.1.1: an authoritative answer to one question; 3 is for a name that does not exist.
+        flags = 0x8400 if known else 0x8403
+        sock.sendto(query[:2] + struct.pack("!HHHHH", flags, 1, bool(answer), 0, 0) + query[12:end] + answer, peer)
+
+
 def advertise(device):
     sock = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device.encode())
@@ -321,7 +343,7 @@ def advertise(device):
 
 if __name__ == "__main__":
     if len(sys.argv) < 2 or sys.argv[1] not in (
-        "serve", "exchange", "talk", "forge", "chatter", "hold", "watch", "tunnel", "banish", "off", "advertise"
+        "serve", "exchange", "talk", "forge", "chatter", "hold", "watch", "tunnel", "banish", "off", "names", "advertise"
     ):
         sys.exit(__doc__)
     try:

@@ -35,13 +35,20 @@ mount -t tmpfs -o ro tmpfs /etc/systemd/nspawn
 refuse 'a.nspawn cannot be written: Read-only' shunt nspawn enable a
 umount /etc/systemd/nspawn
 
-# By hand, and with no machined to ask.
+# By hand, and with no machined to ask; with names, as systemd-resolved has them.
+ip netns exec beyond "$here/net.py" names >"$work/asked" 2>&1 &
+backgrounds+=($!)
+resolvectl dns wire 10.99.0.2
 argument=$(shunt nspawn pre a --driver "$driver")
-systemd-run --quiet --unit by-hand systemd-nspawn --quiet --keep-unit --register=no -b -U -D $machines/a -M a --network-interface="$argument"
+systemd-run --quiet --unit by-hand systemd-nspawn --quiet --keep-unit --register=no -b -U -D $machines/a -M a \
+        --resolv-conf=replace-uplink --network-interface="$argument"
 supervisor() { systemctl show -P MainPID by-hand; }
 eventually sh -c "ls /proc/\$(systemctl show -P MainPID by-hand)/task/*/children && ! ip link show ${argument%:host0}"
 check "post finds it as the child of its supervisor" env MAINPID="$(supervisor)" shunt nspawn post a
 check "it is reached" ping4 "$(address4 a)"
+within 60 grep -q ready "$work/asked"
+check "it has names" nsenter -t "$(xargs <"/proc/$(supervisor)/task/$(supervisor)/children")" -a /bin/nslookup web.test
+check_equal "asked from its address" "$(address4 a)" "$(tail -n 1 "$work/asked")"
 systemctl stop by-hand
 check "stop" shunt nspawn stop a
 nothing_left

@@ -3,28 +3,8 @@
 . "$(dirname "$0")/lib.bash"
 
 world
-make -s -C "$here/../.." -o all install PREFIX=/tmp/prefix >/dev/null
-hooks=/tmp/prefix/share/containers/oci/hooks.d
+. "$here/podman.bash"
 check_equal "the hooks name the program that was installed" /tmp/prefix/bin/shunt "$(jq -r .hook.path $hooks/*.json | sort -u)"
-cat >/etc/containers/storage.conf <<'CONF'
-[storage]
-driver = "vfs"
-runroot = "/run/containers"
-graphroot = "/tmp/containers"
-CONF
-cat >/etc/containers/containers.conf <<CONF
-[containers]
-cgroups = "disabled"
-log_driver = "k8s-file"
-[engine]
-cgroup_manager = "cgroupfs"
-events_logger = "file"
-hooks_dir = ["$hooks"]
-CONF
-mkdir -p /tmp/root/bin
-cp "$(command -v busybox)" /tmp/root/bin/
-for applet in sh sleep ping ip cat; do ln -s busybox /tmp/root/bin/$applet; done
-tar -C /tmp/root -c . | podman import -q - box >/dev/null
 
 # run NAME OPTION...: a container that sleeps, with our annotation; its ID is in ${id[NAME]}
 declare -A id

@@ -28,7 +28,7 @@ static int run(const char *const *command, struct shunt_error *error)
 
 	assert_int_equal(sigprocmask(SIG_BLOCK, NULL, &before), 0);
 	assert_int_equal(sandbox_start((char **)command, &sandbox, error), 0);
-	r = sandbox_release(&sandbox, command[0], error);
+	r = sandbox_release(&sandbox, command[0], NULL, error);
 	if (r == 0)
 		r = sandbox_wait(&sandbox);
 	/* Others than this program leave after one. */
