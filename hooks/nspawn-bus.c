@@ -104,7 +104,7 @@ int machine_leader(const char *machine, pid_t *ret, struct shunt_error *error)
 		return shunt_fail(error, of_service, "machine %s: cannot look at the processes of $MAINPID: %s", machine, strerror(-of_service));
 	if (r >= 0 || r == -ENXIO)	/* which is what its "no machine known" becomes */
 		return shunt_fail(error, -ESRCH, "machine %s is not running; start it first: machinectl start %s", machine, machine);
-	return shunt_fail(error, r, "machine %s: systemd-machined does not answer (%s), and there is no $MAINPID; start "
+	return shunt_fail(error, r, "machine %s: systemd-machined does not answer (%s), and $MAINPID leads to no machine; start "
 			  "systemd-machined.service, or use this as ExecStartPost= of the machine's service", machine, strerror(-r));
 }
 
