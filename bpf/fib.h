@@ -98,14 +98,16 @@ static __noinline bool may_seek(__u32 ifindex)
 	return true;
 }
 
-/* Return: what bpf_fib_lookup() answers; a next hop that may be looked for is a success. */
-static __always_inline long look_up(struct __sk_buff *skb, struct bpf_fib_lookup *fib)
+/* Return: what bpf_fib_lookup() answers; a next hop that may be looked for is a success, but without an MTU. */
+static __always_inline long look_up(struct __sk_buff *skb, struct bpf_fib_lookup *fib, __u32 flags)
 {
 	__u32 ifindex = fib->ifindex;
-	long answer = bpf_fib_lookup(skb, fib, sizeof(*fib), 0);
+	long answer = bpf_fib_lookup(skb, fib, sizeof(*fib), flags);
 
-	if (unlikely(answer == BPF_FIB_LKUP_RET_NO_NEIGH) && may_seek(ifindex))
+	if (unlikely(answer == BPF_FIB_LKUP_RET_NO_NEIGH) && may_seek(ifindex)) {
+		fib->mtu_result = 0;
 		return BPF_FIB_LKUP_RET_SUCCESS;
+	}
 	return answer;
 }
 

@@ -42,8 +42,8 @@
  *     address is not that of its route any more begins anew, so that TCP gets a reset rather than silence.
  *
  * Lifetimes: TCP, established: a day (RFC 5382 asks for two hours and four minutes at least); opening, half closed, or reset
- * from out there, which could be anyone's word: four minutes (as there); closed by both, or reset by the container: ten
- * seconds. UDP: five minutes, or one if nobody answered (RFC 4787). ICMP echo: one minute (RFC 5508).
+ * from out there, which could be anyone's word: four minutes (as there); closed by both, or reset by the container: a minute,
+ * as TIME_WAIT. UDP: five minutes, or one if nobody answered (RFC 4787). ICMP echo: one minute (RFC 5508).
  *
  * Fragments have no ports but for the first: it leaves them in the map "fragments", for those behind it. One that comes
  * before the first is dropped.
@@ -53,5 +53,396 @@
  */
 #ifndef SHUNT_BPF_FLOW_H
 #define SHUNT_BPF_FLOW_H
+
+#include "stats.h"
+#include "tuple.h"
+
+/* Given by the loader: nobody out there can tell which port a socket will get. */
+const volatile __u64 flow_secret;
+
+/* Never 0, which marks an entry that somebody is about to remove. */
+static __always_inline __u32 flow_clock(void)
+{
+	return (__u32)(bpf_ktime_get_coarse_ns() >> 30) + 1;
+}
+
+#define SECONDS(n) ((__u32)(((n) * 1000000000ULL) >> 30))
+#define CLOSED (SHUNT_FLOW_FIN_ORIGINAL | SHUNT_FLOW_FIN_REPLY)
+#define ENDED (CLOSED | SHUNT_FLOW_RESET)
+
+static __always_inline bool flow_closed(const struct shunt_flow *flow)
+{
+	return (flow->state & CLOSED) == CLOSED;
+}
+
+/* How long a flow may be silent. */
+static __always_inline __u32 lifetime(__u8 protocol, __u32 state)
+{
+	if (protocol == IPPROTO_UDP)
+		return state & SHUNT_FLOW_ANSWERED ? SECONDS(300) : SECONDS(60);
+	if (protocol != IPPROTO_TCP)
+		return SECONDS(60);
+	if ((state & CLOSED) == CLOSED)
+		return SECONDS(60);
+	return !(state & SHUNT_FLOW_ANSWERED) || state & ENDED ? SECONDS(240) : SECONDS(86400);
+}
+
+static __always_inline bool flow_dead(const struct shunt_tuple *key, const struct shunt_flow *flow, __u32 now)
+{
+	const __s32 age = now - flow->seen;	/* CPUs may differ by one */
+
+	return age > (__s32)lifetime(key->protocol, flow->state);
+}
+
+static __always_inline bool host_end_gone(__u32 ifindex)
+{
+	return ifindex && !bpf_map_lookup_elem(&interfaces, &ifindex);
+}
+
+/* What both entries of a flow know behind @packet, which has found @flow. */
+static __always_inline __u32 next_state(const struct packet *packet, const struct shunt_flow *flow, __u32 state)
+{
+	const bool original = flow->state & SHUNT_FLOW_ORIGINAL;
+
+	/* The port is used again, by the same socket or the next one on it. */
+	if ((packet->tcp & (TCP_SYN | TCP_ACK)) == TCP_SYN && state & ENDED)
+		state &= ~(ENDED | SHUNT_FLOW_ANSWERED);
+	if (!original)
+		state |= SHUNT_FLOW_ANSWERED;
+	if (packet->tcp & TCP_FIN)
+		state |= original ? SHUNT_FLOW_FIN_ORIGINAL : SHUNT_FLOW_FIN_REPLY;
+	if (packet->tcp & TCP_RST)
+		return state | (flow->from_ifindex ? CLOSED : SHUNT_FLOW_RESET);
+	/* The container goes on, so that what said it was reset lied. */
+	return flow->from_ifindex ? state & ~SHUNT_FLOW_RESET : state;
+}
+
+/* Return: whether a packet need not tell the flow's entries anything. */
+static __always_inline bool flow_settled(const struct packet *packet, const struct shunt_flow *flow, __u32 now)
+{
+	if (unlikely(packet->kind == KIND_ERROR))	/* RFC 5508, 3.2: no error keeps a flow alive, nor ends it */
+		return !flow_dead(&packet->tuple, flow, now);
+	return likely(flow->seen == now && !(packet->tcp & (TCP_SYN | TCP_FIN | TCP_RST)) &&
+		      flow->state & (SHUNT_FLOW_ORIGINAL | SHUNT_FLOW_ANSWERED));
+}
+
+static __always_inline bool same_tuple(const struct shunt_tuple *a, const struct shunt_tuple *b)
+{
+	return same6(a->source, b->source) && same6(a->destination, b->destination) && a->sport == b->sport &&
+	       a->dport == b->dport;
+}
+
+#define STATE_KEPT (SHUNT_FLOW_ORIGINAL | SHUNT_FLOW_MASQUERADE)	/* from a flow's beginning to its end */
+
+/**
+ * flow_renew() - keeps both entries of a flow alive, and of one mind (F3).
+ * @packet: has found the entry
+ * @flow: the entry
+ *
+ * Return: 0, or -1 if there is no such flow any more, nor the entry.
+ */
+static __noinline int flow_renew(struct packet *packet, struct shunt_flow *flow, __u32 now)
+{
+	struct shunt_flow *other, fresh = {};
+	struct shunt_tuple key, back;
+	__u32 state = flow->state;
+
+	invert(&key, &flow->to);
+	invert(&back, &packet->tuple);
+	other = bpf_map_lookup_elem(&flows, &key);
+	if (packet->kind == KIND_ERROR) {
+		return -1;
+	} else if (other) {
+		state |= other->state;
+		if (!other->seen || !same_tuple(&other->to, &back) ||
+		    (flow_dead(&key, other, now) && flow_dead(&key, flow, now)))
+			goto forget;
+	} else if (flow_dead(&key, flow, now)) {
+		goto forget;
+	}
+	state = next_state(packet, flow, state) & ~STATE_KEPT;
+	flow->state = (flow->state & STATE_KEPT) | state;
+	flow->seen = now;
+	if (other) {
+		other->state = (other->state & STATE_KEPT) | state;
+		other->seen = now;
+		return 0;
+	}
+	fresh.to = back;
+	fresh.from_ifindex = flow->to_ifindex;
+	fresh.to_ifindex = flow->from_ifindex;
+	fresh.state = state | ((flow->state & STATE_KEPT) ^ SHUNT_FLOW_ORIGINAL);
+	fresh.seen = now;
+	if (bpf_map_update_elem(&flows, &key, &fresh, BPF_NOEXIST) == 0)
+		return 0;
+forget:
+	bpf_map_delete_elem(&flows, &packet->tuple);
+	return -1;
+}
+
+/* A flow about to be made. */
+struct attempt {
+	struct shunt_tuple key;		/* of the reply's entry; dport is the port that is tried */
+	struct shunt_flow reply;
+	struct shunt_flow original;
+	__u32 port_low;			/* both included */
+	__u32 port_high;
+	__u32 closed_port;		/* one that was taken by a flow which both sides have closed; 0: none */
+	bool local;			/* the address is the host's: only such ports as are for masquerading */
+	bool desperate;			/* takes closed_port, too */
+	bool adopted;			/* the entry was there already */
+};
+
+/* Too large for the stack beside all else that is on the way here. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct attempt);
+} attempts SEC(".maps");
+
+/* Return: whether a socket of the host would receive a packet of this tuple (F4). */
+__global int host_listens(struct __sk_buff *skb, const struct shunt_tuple *tuple)
+{
+	struct bpf_sock_tuple sock = {};
+	struct bpf_sock *found;
+	__u32 size;
+
+	if (!tuple || (tuple->protocol != IPPROTO_TCP && tuple->protocol != IPPROTO_UDP))
+		return 0;
+	if (((const __u32 *)tuple->source)[2] == bpf_htonl(0xffff) && *(const word *)tuple->source == 0) {
+		sock.ipv4.saddr = ((const __u32 *)tuple->source)[3];
+		sock.ipv4.daddr = ((const __u32 *)tuple->destination)[3];
+		sock.ipv4.sport = tuple->sport;
+		sock.ipv4.dport = tuple->dport;
+		size = sizeof(sock.ipv4);
+	} else {
+		copy6((__u8 *)sock.ipv6.saddr, tuple->source);
+		copy6((__u8 *)sock.ipv6.daddr, tuple->destination);
+		sock.ipv6.sport = tuple->sport;
+		sock.ipv6.dport = tuple->dport;
+		size = sizeof(sock.ipv6);
+	}
+	found = tuple->protocol == IPPROTO_TCP ? bpf_skc_lookup_tcp(skb, &sock, size, BPF_F_CURRENT_NETNS, 0) :
+						 bpf_sk_lookup_udp(skb, &sock, size, BPF_F_CURRENT_NETNS, 0);
+	if (!found)
+		return 0;
+	bpf_sk_release(found);
+	return 1;
+}
+
+/* Return: whether flows may leave from a port at all: it may be reserved for the host's own, or published. */
+static __always_inline bool may_leave_from(__u8 protocol, __u32 port)
+{
+	__u32 index = port >> 6 & 1023;
+	const struct shunt_ports *p = bpf_map_lookup_elem(&ports, &index);
+	const __u64 bit = 1ULL << (port & 63);
+
+	if (!p || !(p->masquerade & bit))
+		return false;
+	return !((protocol == IPPROTO_TCP ? p->tcp : protocol == IPPROTO_UDP ? p->udp : 0) & bit);
+}
+
+/* Claims one port for the reply's entry (F1, F2). Return: 0, or negative if it is not to be had. */
+__global int try_port(struct __sk_buff *skb, struct attempt *a, __u32 port)
+{
+	struct shunt_flow *taken;
+
+	if (!a)
+		return -1;
+	a->key.dport = bpf_htons(port);
+	if (a->local && !may_leave_from(a->key.protocol, port))
+		return -1;
+	taken = bpf_map_lookup_elem(&flows, &a->key);
+	if (taken) {
+		const __u32 seen = taken->seen;
+
+		if (!seen)
+			return -1;
+		/* It is this flow's: the other entry was lost, or another CPU is just before us. */
+		if (taken->to_ifindex == a->reply.to_ifindex && same_tuple(&taken->to, &a->reply.to)) {
+			a->adopted = true;
+			return 0;
+		}
+		if (!flow_dead(&a->key, taken, a->reply.seen) && !host_end_gone(taken->to_ifindex)) {
+			if (!flow_closed(taken))
+				return -1;
+			if (!a->desperate) {
+				a->closed_port = port;
+				return -1;
+			}
+		}
+		if (__sync_val_compare_and_swap(&taken->seen, seen, 0) != seen)
+			return -1;
+		bpf_map_delete_elem(&flows, &a->key);
+	}
+	if (a->local && host_listens(skb, &a->key))
+		return -1;
+	return bpf_map_update_elem(&flows, &a->key, &a->reply, BPF_NOEXIST) ? -1 : 0;
+}
+
+/* Spreads well enough for ports: each step is a bijection of 64 bits (Moremur's constants). */
+static __always_inline __u64 mix(__u64 x)
+{
+	x = (x ^ x >> 27) * 0x3c79ac492ba7b653ULL;
+	x = (x ^ x >> 33) * 0x1c69b3f74ac4ae35ULL;
+	return x ^ x >> 27;
+}
+
+#define TRIES 64
+#define STRIDE 7919	/* prime, so that it meets all of a range that it does not divide */
+
+/**
+ * claim_port() - finds a port for a flow, and claims it.
+ * @tuple: the flow's, as its first packet has it
+ *
+ * Its own port if it is of the range; else the one that all flows of its socket try first; and then others.
+ *
+ * Return: 0, or -1 if none of TRIES is free.
+ */
+__global int claim_port(struct __sk_buff *skb, struct attempt *a, const struct shunt_tuple *tuple)
+{
+	__u32 own, span, at, step;
+	const word *address;
+
+	if (!a || !tuple)
+		return -1;
+	own = bpf_ntohs(tuple->sport);
+	if (((own >= a->port_low && own <= a->port_high) || !a->local) && try_port(skb, a, own) == 0)
+		return 0;
+	span = (a->port_high - a->port_low + 1) & 0x1ffff;
+	if (!span)
+		return -1;
+	step = STRIDE % span ?: 1;
+	address = (const word *)tuple->source;
+	at = mix(mix(flow_secret ^ address[0]) ^ address[1] ^ (__u64)own << 8 ^ tuple->protocol) % span;
+	for (int i = 0; i < TRIES; i++) {
+		if (try_port(skb, a, a->port_low + at) == 0)
+			return 0;
+		at = (at + step) % span;
+	}
+	if (!a->closed_port)
+		return -1;
+	a->desperate = true;
+	return try_port(skb, a, a->closed_port);
+}
+
+/**
+ * flow_begin() - prepares a new flow.
+ * @packet: its first one
+ * @source, @destination: the addresses that it is to have, mapped
+ * @dport: the port that it is sent to
+ * @from, @to: host ends, 0 for the wire
+ *
+ * Return: where to fill in the rest before flow_make(), or NULL.
+ */
+static __always_inline struct attempt *flow_begin(const struct packet *packet, const void *source, const void *destination,
+						  __be16 dport, __u32 from, __u32 to, __u32 now)
+{
+	__u32 zero = 0;
+	struct attempt *a = bpf_map_lookup_elem(&attempts, &zero);
+
+	if (!a)
+		return NULL;
+	__builtin_memset(a, 0, sizeof(*a));
+	copy6(a->key.source, destination);
+	copy6(a->key.destination, source);
+	a->key.sport = dport;
+	a->key.protocol = packet->tuple.protocol;
+	invert(&a->reply.to, &packet->tuple);
+	a->reply.from_ifindex = to;
+	a->reply.to_ifindex = from;
+	a->original.state = SHUNT_FLOW_ORIGINAL;
+	a->original.from_ifindex = from;
+	a->original.to_ifindex = to;
+	a->original.seen = a->reply.seen = now;
+	return a;
+}
+
+/**
+ * flow_make() - makes both entries of the flow that flow_begin() has prepared (F1).
+ *
+ * Return: the original one, or NULL if there is no port for it.
+ */
+static __always_inline struct shunt_flow *flow_make(struct __sk_buff *skb, struct packet *packet, struct attempt *a)
+{
+	struct shunt_flow *first;
+
+	a->reply.state = a->original.state & ~SHUNT_FLOW_ORIGINAL;
+	if (claim_port(skb, a, &packet->tuple))
+		return NULL;
+	invert(&a->original.to, &a->key);
+	if (likely(bpf_map_update_elem(&flows, &packet->tuple, &a->original, BPF_NOEXIST) == 0))
+		return &a->original;
+	if (!a->adopted)
+		bpf_map_delete_elem(&flows, &a->key);
+	first = bpf_map_lookup_elem(&flows, &packet->tuple);
+	return first && first->from_ifindex == a->original.from_ifindex ? first : NULL;
+}
+
+/* Who is behind the ports of a datagram's other fragments. The datapath's own, and not pinned. */
+struct fragment_key {
+	__u8 source[16];
+	__u8 destination[16];
+	__be32 id;
+	__u8 protocol;	/* 0 with IPv6, where the identification is enough */
+	__u8 pad[3];
+};
+
+struct fragment_value {
+	__be16 sport;
+	__be16 dport;
+	__u32 protocol;
+	__u32 since;	/* flow_clock() */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct fragment_key);
+	__type(value, struct fragment_value);
+} fragments SEC(".maps");
+
+static __always_inline void fragment_key(const struct packet *packet, struct fragment_key *ret)
+{
+	copy6(ret->source, packet->tuple.source);
+	copy6(ret->destination, packet->tuple.destination);
+	ret->id = packet->fragment_id;
+	if (packet->ipv4)
+		ret->protocol = packet->tuple.protocol;
+}
+
+/*
+ * Remembers the ports of a first fragment, and gives them to later ones. Not for long: identifications come again, and the
+ * next datagram with this one may be somebody else's. Return: 0, or -1 if they are not known.
+ */
+static __noinline int fragment_ports(struct packet *packet)
+{
+	struct fragment_key key = {};
+	struct fragment_value value = {
+		.sport = packet->tuple.sport, .dport = packet->tuple.dport, .protocol = packet->tuple.protocol,
+		.since = flow_clock(),
+	}, *found;
+
+	fragment_key(packet, &key);
+	if (packet->kind != KIND_LATER)
+		return bpf_map_update_elem(&fragments, &key, &value, BPF_ANY) ? -1 : 0;
+	found = bpf_map_lookup_elem(&fragments, &key);
+	if (!found || value.since - found->since > 2)
+		return -1;
+	packet->tuple.sport = found->sport;
+	packet->tuple.dport = found->dport;
+	packet->tuple.protocol = found->protocol;
+	return 0;
+}
+
+/* The datagram that begins with this fragment is of no flow, whatever an earlier one was. */
+static __noinline void fragment_forget(struct packet *packet)
+{
+	struct fragment_key key = {};
+
+	fragment_key(packet, &key);
+	bpf_map_delete_elem(&fragments, &key);
+}
 
 #endif

@@ -25,6 +25,7 @@ enum {
 	ICMP_DEST_UNREACH = 3,
 	ICMP_ECHO = 8,
 	ICMP_TIME_EXCEEDED = 11,
+	ICMP_PARAMETERPROB = 12,
 	ICMP_TIMESTAMP = 13,
 	ICMP_TIMESTAMPREPLY = 14,
 
@@ -208,7 +209,7 @@ static __always_inline bool answerable6(struct __sk_buff *skb, const struct ipv6
 	if (ip->saddr.s6_addr[0] == 0xff || (ip->saddr.s6_addr32[0] | ip->saddr.s6_addr32[1] |
 					     ip->saddr.s6_addr32[2] | ip->saddr.s6_addr32[3]) == 0)
 		return false;
-	if (walk6(skb, ip->nexthdr, &t) || t.later_fragment)
+	if (walk6(skb, L3 + sizeof(*ip), ip->nexthdr, &t) || t.later_fragment)
 		return false;
 	return t.protocol != IPPROTO_ICMPV6 || (t.type & ICMPV6_INFOMSG_MASK && t.type != 137 /* redirect */);
 }

@@ -36,6 +36,7 @@ static __always_inline struct ethhdr *headers(struct __sk_buff *skb, const __u32
 /* What the kernel knows of a packet and __sk_buff does not tell. Found by name, wherever this kernel has it. */
 struct sk_buff {
 	__u16 csum_start;	/* from the buffer's head, as is mac_header */
+	__u16 csum_offset;	/* from csum_start */
 	__u16 mac_header;
 	__u8 ip_summed : 2;
 	__u8 tc_skip_classify : 1;
@@ -43,7 +44,8 @@ struct sk_buff {
 
 extern void *bpf_cast_to_kern_ctx(void *skb) __ksym;
 
-#define CHECKSUM_PARTIAL 3	/* of ip_summed */
+#define CHECKSUM_COMPLETE 2	/* of ip_summed */
+#define CHECKSUM_PARTIAL 3
 
 /* Return: whether the packet's checksum is still to be completed, by whoever sends it. */
 static __always_inline bool checksum_partial(struct __sk_buff *skb)
@@ -112,9 +114,11 @@ static __always_inline bool header4_sane(struct __sk_buff *skb, const struct iph
 
 struct transport {
 	__u32 offset;		/* of the transport header, from the packet's start */
+	__be32 fragment_id;	/* of a fragment */
 	__u8 protocol;
 	__u8 type;		/* first byte behind the headers, which is the type of an ICMP message */
-	bool later_fragment;	/* the header is in another packet; offset, protocol and type say nothing */
+	bool fragment;
+	bool later_fragment;	/* the header is in another packet; offset and type say nothing */
 	bool source_routed;	/* by a type 0 routing header (RFC 5095) */
 };
 
@@ -126,19 +130,20 @@ static __always_inline bool is_extension(__u8 next)
 
 /**
  * walk6() - walks the extension headers of an IPv6 packet.
+ * @at: where the fixed header ends, from the packet's start
  * @next: the fixed header's next header
  * @ret: where the chain ends
  *
  * Return: 0, or -1 if the chain is truncated or longer than anything sane.
  */
-__global int walk6(struct __sk_buff *skb, __u8 next, struct transport *ret)
+__global int walk6(struct __sk_buff *skb, __u32 at, __u8 next, struct transport *ret)
 {
-	__u32 at = L3 + sizeof(struct ipv6hdr);
-	__u8 head[4];
+	__u8 head[8];
 
 	if (!ret)
 		return -1;
-	ret->later_fragment = ret->source_routed = false;
+	ret->fragment = ret->later_fragment = ret->source_routed = false;
+	at = masked(at, 0xffff);
 	for (int i = 0; i <= MAX_EXTENSIONS; i++) {
 		if (!is_extension(next)) {
 			ret->offset = at;
@@ -150,9 +155,14 @@ __global int walk6(struct __sk_buff *skb, __u8 next, struct transport *ret)
 			return -1;
 		if (next == IPPROTO_ROUTING && head[2] == 0)
 			ret->source_routed = true;
-		if (next == IPPROTO_FRAGMENT && (head[2] || head[3] & 0xf8)) {
-			ret->later_fragment = true;
-			return 0;
+		if (next == IPPROTO_FRAGMENT) {
+			ret->fragment = head[2] || head[3] & 0xf9;
+			__builtin_memcpy(&ret->fragment_id, head + 4, sizeof(ret->fragment_id));
+			ret->protocol = head[0];
+			if (head[2] || head[3] & 0xf8) {
+				ret->later_fragment = true;
+				return 0;
+			}
 		}
 		at += next == IPPROTO_FRAGMENT ? 8 : next == IPPROTO_AH ? (head[1] + 2) * 4 : (head[1] + 1) * 8;
 		at = masked(at, 0xffff);
@@ -172,7 +182,7 @@ static __always_inline bool header6_sane(struct __sk_buff *skb, const struct ipv
 	/* BIG TCP has a length of 0, with a jumbo option before it on older kernels. */
 	if (unlikely(payload == 0 && left <= 0xffff && ip->nexthdr != IPPROTO_HOPOPTS && ip->nexthdr != IPPROTO_NONE))
 		return false;
-	return likely(!is_extension(ip->nexthdr)) || (walk6(skb, ip->nexthdr, &t) == 0 && !t.source_routed);
+	return likely(!is_extension(ip->nexthdr)) || (walk6(skb, L3 + sizeof(*ip), ip->nexthdr, &t) == 0 && !t.source_routed);
 }
 
 /*
@@ -192,7 +202,7 @@ __global __u32 segment_size(struct __sk_buff *skb)
 			return 0;
 		t.offset += (byte & 0xf) * 4;
 	} else if (bpf_skb_load_bytes(skb, L3 + offsetof(struct ipv6hdr, nexthdr), &byte, 1) ||
-		   walk6(skb, byte, &t)) {
+		   walk6(skb, L3 + sizeof(struct ipv6hdr), byte, &t)) {
 		return 0;
 	}
 	byte = 2 << 4;	/* a UDP header, in TCP's terms */

@@ -26,6 +26,7 @@
  * netkit alike.
  */
 #include "from_ct.h"
+#include "from_wire.h"
 #include "to_ct.h"
 
 SEC("tc")

@@ -99,6 +99,11 @@ bool prefix_overlap(const struct shunt_prefix *a, const struct shunt_prefix *b)
 	return same_bits(a, b, a->length < b->length ? a->length : b->length);
 }
 
+bool prefix_is_ula(const struct shunt_prefix *prefix)
+{
+	return prefix->family == AF_INET6 && (prefix->bytes[0] & 0xfe) == 0xfc;
+}
+
 void prefix_mask(struct shunt_prefix *prefix)
 {
 	uint8_t mask[16];

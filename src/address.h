@@ -36,6 +36,9 @@ bool prefix_contains(const struct shunt_prefix *outer, const struct shunt_prefix
 /* Whether two prefixes share an address. */
 bool prefix_overlap(const struct shunt_prefix *a, const struct shunt_prefix *b);
 
+/* Whether it is a unique local IPv6 address or subnet (RFC 4193), which nobody elsewhere can answer to. */
+bool prefix_is_ula(const struct shunt_prefix *prefix);
+
 /* Sets all bits behind ->length to zero. */
 void prefix_mask(struct shunt_prefix *prefix);
 

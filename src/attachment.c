@@ -97,7 +97,9 @@ static void fill_family(struct shunt_interface *interface, const struct shunt_pr
 /* Step 6 */
 int attachment_describe_interface(struct attachment *a, struct shunt_error *error)
 {
-	struct shunt_interface interface = { .flags = a->endpoint.flags, .mtu = a->endpoint.mtu };
+	struct shunt_interface interface = {
+		.flags = a->endpoint.flags, .mtu = a->endpoint.mtu, .port_low = a->ports.low, .port_high = a->ports.high,
+	};
 	int r;
 
 	/* No subnet: nothing is in it. */

@@ -6,6 +6,7 @@
 #define SHUNT_ATTACHMENT_H
 
 #include "endpoint.h"
+#include "ports.h"
 #include "uplinks.h"
 
 struct attachment {
@@ -19,6 +20,7 @@ struct attachment {
 	uint32_t peer;		/* the container's end's ifindex, in its namespace */
 	uint8_t mac[6];
 	char interface[SHUNT_IFNAME_MAX];
+	struct port_range ports;	/* that its masqueraded flows leave from */
 	bool handover;		/* the container's end stays with us; somebody else moves it */
 };
 

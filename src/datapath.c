@@ -318,6 +318,21 @@ static uint32_t program_id(int fd)
 	return bpf_prog_get_info_by_fd(fd, &info, &size) < 0 ? 0 : info.id;
 }
 
+/* From here on flows leave by it with the host's address. */
+static int note_uplink(const struct datapath *datapath, const struct link_state *uplink, struct shunt_error *error)
+{
+	const uint32_t none = 0;
+
+	if (bpf_map_update_elem(datapath->fd[MAP_UPLINKS], &uplink->ifindex, &none, BPF_ANY) < 0)
+		return shunt_fail(error, -errno, "uplink %s: cannot be recorded: %m", uplink->name);
+	return 0;
+}
+
+void datapath_forget_uplink(const struct datapath *datapath, uint32_t ifindex)
+{
+	bpf_map_delete_elem(datapath->fd[MAP_UPLINKS], &ifindex);
+}
+
 int datapath_attach_uplink(const struct datapath *datapath, const char *state, const struct link_state *uplink,
 			   struct shunt_error *error)
 {
@@ -326,7 +341,7 @@ int datapath_attach_uplink(const struct datapath *datapath, const char *state, c
 	int r = datapath_uplink_alive(datapath, state, uplink->ifindex);
 
 	if (r > 0)
-		return 0;
+		return note_uplink(datapath, uplink, error);
 	if (r < 0 && r != -ENOENT)
 		return shunt_fail(error, r, "%s: %s", uplink_path(state, uplink->ifindex, path), strerror(-r));
 	/* Of a device that is gone, or of a datapath that is: its maps are not ours. */
@@ -336,7 +351,10 @@ int datapath_attach_uplink(const struct datapath *datapath, const char *state, c
 		return r;
 	r = attach(datapath->fd[program], uplink->ifindex, BPF_TCX_INGRESS,
 		   uplink_path(state, uplink->ifindex, path), error);
-	return r < 0 ? shunt_fail(error, r, "uplink %s: cannot attach shunt_from_wire: %s", uplink->name, strerror(-r)) : 1;
+	if (r < 0)
+		return shunt_fail(error, r, "uplink %s: cannot attach shunt_from_wire: %s", uplink->name, strerror(-r));
+	r = note_uplink(datapath, uplink, error);
+	return r < 0 ? r : 1;
 }
 
 int datapath_uplink_alive(const struct datapath *datapath, const char *state, uint32_t ifindex)

@@ -93,6 +93,8 @@ int datapath_attach_uplink(const struct datapath *datapath, const char *state, c
 
 /* Whether the pinned link of an uplink still attaches a program of ours to that device: 1, 0, or an errno. */
 int datapath_uplink_alive(const struct datapath *datapath, const char *state, uint32_t ifindex);
+/* Before an uplink is detached: no more flows leave by it with the host's address, whose answers nobody would translate. */
+void datapath_forget_uplink(const struct datapath *datapath, uint32_t ifindex);
 /* When it returns, the device is free of it: a program cannot be attached twice to one, and the next attach may be near. */
 int datapath_detach_uplink(const char *state, uint32_t ifindex, struct shunt_error *error);
 

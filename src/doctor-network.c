@@ -109,10 +109,6 @@ static void check_network(struct doctor *doctor, const struct shunt_network *net
 		prefix_format(&network->subnet6, text6);
 	doctor_add(doctor, "networks", SEVERITY_OK, "", "network %s: %s%s%s overlaps nothing", network->name, text4,
 		   text4[0] && text6[0] ? " " : "", text6);
-	if (network->masquerade && !network->internal)
-		doctor_add(doctor, "masquerade", SEVERITY_WARN, "add a route to the subnet by this host there, or announce it",
-			   "network %s: addresses are not translated yet, so others must know the way to %s", network->name,
-			   text4[0] ? text4 : text6);
 }
 
 void doctor_networks(struct doctor *doctor)

@@ -4,6 +4,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <limits.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 
@@ -79,6 +80,7 @@ int loader_load(struct shunt_bpf *loader, struct shunt_error *error)
 	struct shunt_meta meta = { .abi = SHUNT_ABI, .version = SHUNT_VERSION };
 	const uint32_t zero = 0;
 	struct stat here;
+	uint64_t secret;
 	int r;
 
 	if (stat("/proc/thread-self/ns/net", &here) < 0)
@@ -86,6 +88,9 @@ int loader_load(struct shunt_bpf *loader, struct shunt_error *error)
 	meta.netns_dev = here.st_dev;
 	meta.netns_ino = here.st_ino;
 	libbpf_words[0] = '\0';
+	if (getrandom(&secret, sizeof(secret), 0) != sizeof(secret))
+		return shunt_fail(error, -errno, "cannot get a random number: %m");
+	loader->rodata->flow_secret = secret;
 	r = shunt_bpf__load(loader);
 	if (r < 0)
 		return cannot_load(r, error);

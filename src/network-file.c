@@ -10,6 +10,7 @@
 #include "address.h"
 #include "names.h"
 #include "network.h"
+#include "ports.h"
 #include "util.h"
 
 /*
@@ -190,6 +191,17 @@ static int read_masquerade(struct context *c, sd_json_variant *value)
 	return read_boolean(c, value, &c->network->masquerade);
 }
 
+static int read_masquerade_ports(struct context *c, sd_json_variant *value)
+{
+	struct port_range range;
+
+	if (!sd_json_variant_is_string(value) || port_range_parse(sd_json_variant_string(value), &range) < 0)
+		return refuse(c, value, "masquerade_ports must be a range of %d ports or more, like \"16384-32767\"", PORTS_MIN);
+	c->network->port_low = range.low;
+	c->network->port_high = range.high;
+	return 0;
+}
+
 static int read_isolate(struct context *c, sd_json_variant *value)
 {
 	return read_boolean(c, value, &c->network->isolate);
@@ -208,6 +220,7 @@ static const struct {
 	{ "mtu", read_mtu },		   { "uplinks", read_uplinks },
 	{ "routing", read_routing },	   { "masquerade", read_masquerade },
 	{ "isolate", read_isolate },	   { "internal", read_internal },
+	{ "masquerade_ports", read_masquerade_ports },
 };
 
 /* Reads one member of the object. @seen has a bit for each of keys[] that was there before. */

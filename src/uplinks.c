@@ -168,6 +168,7 @@ int uplinks_refresh(struct shunt_instance *instance, const struct shunt_network 
 			continue;
 		if (!complete && datapath_uplink_alive(&instance->datapath, instance->state, have.ifindex[i]) == 1)
 			continue;
+		datapath_forget_uplink(&instance->datapath, have.ifindex[i]);
 		r = datapath_detach_uplink(instance->state, have.ifindex[i], error);
 		changed++;
 	}
@@ -183,7 +184,9 @@ int uplinks_release(struct shunt_instance *instance, struct shunt_error *error)
 	struct uplink_set set;
 	int r = attached(instance, &set, error);
 
-	for (size_t i = 0; i < set.n && r >= 0; i++)
+	for (size_t i = 0; i < set.n && r >= 0; i++) {
+		datapath_forget_uplink(&instance->datapath, set.ifindex[i]);
 		r = datapath_detach_uplink(instance->state, set.ifindex[i], error);
+	}
 	return r;
 }

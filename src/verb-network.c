@@ -98,8 +98,10 @@ static int view_json(const struct view *view, sd_json_variant **ret)
 {
 	_cleanup_(sd_json_variant_unrefp) sd_json_variant *subnets = NULL, *uplinks = NULL;
 	const struct shunt_network *network = &view->network;
+	char ports[16];
 	int r;
 
+	snprintf(ports, sizeof(ports), "%u-%u", network->port_low, network->port_high);
 	if (view->broken)
 		return sd_json_buildo(ret, SD_JSON_BUILD_PAIR_STRING("name", network->name),
 				      SD_JSON_BUILD_PAIR_STRING("error", view->error.text));
@@ -117,6 +119,7 @@ static int view_json(const struct view *view, sd_json_variant **ret)
 		SD_JSON_BUILD_PAIR_VARIANT("uplinks", uplinks),
 		SD_JSON_BUILD_PAIR_STRING("routing", routing_name(network)),
 		SD_JSON_BUILD_PAIR_BOOLEAN("masquerade", network->masquerade),
+		SD_JSON_BUILD_PAIR_CONDITION(network->port_high > 0, "masquerade_ports", SD_JSON_BUILD_STRING(ports)),
 		SD_JSON_BUILD_PAIR_BOOLEAN("isolate", network->isolate),
 		SD_JSON_BUILD_PAIR_BOOLEAN("internal", network->internal));
 }
@@ -222,6 +225,8 @@ static void print_details(const struct view *view)
 		printf(" %s", network->uplinks[i]);
 	printf("\nrouting     %s\n", routing_name(network));
 	printf("masquerade  %s\n", network->masquerade ? "true" : "false");
+	if (network->port_high)
+		printf("ports       %u-%u\n", network->port_low, network->port_high);
 	printf("isolate     %s\n", network->isolate ? "true" : "false");
 	printf("internal    %s\n", network->internal ? "true" : "false");
 }

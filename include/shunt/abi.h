@@ -269,7 +269,8 @@ _Static_assert(sizeof(struct shunt_endpoint) == 112, "shunt_endpoint is ABI");
 
 /*
  * Map "networks", BPF_MAP_TYPE_HASH: name (char[SHUNT_NETWORK_MAX]) -> struct shunt_network_record. Read by the engine
- * only: the subnets that were compared with the host's routes, so that only a network's first endpoint pays for that.
+ * only: the subnets that were compared with the host's routes, and the ports that were chosen, so that only a network's first
+ * endpoint pays for that.
  */
 struct shunt_network_record {
 	__be32 subnet4;
@@ -277,8 +278,10 @@ struct shunt_network_record {
 	__u8 length4;			/* bits; 0 for no subnet of that family */
 	__u8 length6;
 	__u8 pad[2];
+	__u16 port_low;			/* masquerade leaves from these, both included; 0: nothing does */
+	__u16 port_high;
 };
-_Static_assert(sizeof(struct shunt_network_record) == 24, "shunt_network_record is ABI");
+_Static_assert(sizeof(struct shunt_network_record) == 28, "shunt_network_record is ABI");
 
 #define SHUNT_MAX_NETWORKS 1024
 

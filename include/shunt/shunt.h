@@ -58,6 +58,8 @@ struct shunt_network {
 	size_t n_uplinks;
 	enum shunt_routing routing;
 	bool masquerade;
+	uint16_t port_low;		/* masquerade leaves from these ports, both included; 0: chosen by ports_choose() */
+	uint16_t port_high;
 	bool isolate;
 	bool internal;
 };

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * cross.h - from one container of this host to another.
+ */
+#ifndef SHUNT_BPF_CROSS_H
+#define SHUNT_BPF_CROSS_H
+
+#include "refuse.h"
+
+/*
+ * From netkit, redirecting means to send by the receiver's host end, where shunt_to_ct counts it; there is no shorter
+ * way, since bpf_redirect_peer() works at tcx ingress only. From veth, that is where we are.
+ */
+static __always_inline int cross(struct __sk_buff *skb, struct shunt_interface *from, struct ethhdr *eth,
+				 struct shunt_address *to)
+{
+	struct shunt_interface *receiver;
+
+	if ((from->flags | to->flags) & SHUNT_F_ETHERNET) {
+		__builtin_memcpy(eth->h_dest, to->mac, ETH_ALEN);
+		__builtin_memcpy(eth->h_source, to->mac, ETH_ALEN);
+	}
+	if (likely(skb->ingress_ifindex == 0)) {
+		count_tx(from, skb->len);
+		return bpf_redirect(to->ifindex, 0);
+	}
+	receiver = bpf_map_lookup_elem(&interfaces, &to->ifindex);
+	if (!receiver)
+		return drop(from, SHUNT_DROP_NO_ENDPOINT);
+	count_tx(from, skb->len);
+	count_rx(receiver, skb->len);
+	return bpf_redirect_peer(to->ifindex, 0);
+}
+
+/**
+ * to_container() - hands a packet to another container of this host.
+ * @size: of the largest packet that it becomes, network layer
+ *
+ * The TTL stays: the two are on one link, as far as they can see.
+ *
+ * Return: the verdict.
+ */
+static __always_inline int to_container(struct __sk_buff *skb, struct shunt_interface *from, struct ethhdr *eth,
+					struct shunt_address *to, __u32 size)
+{
+	int why = forbidden(from, to);
+
+	if (unlikely(why >= 0))
+		return drop(from, why);
+	if (unlikely((from->flags | to->flags) & SHUNT_F_KERNEL))
+		return pass(skb, from);
+	if (unlikely(size > to->mtu))
+		return too_big(skb, from, to->mtu);
+	return cross(skb, from, eth, to);
+}
+
+#endif

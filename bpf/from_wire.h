@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * from_wire.h - the way in: from an uplink into a container, past the host's stack.
+ */
+#ifndef SHUNT_BPF_FROM_WIRE_H
+#define SHUNT_BPF_FROM_WIRE_H
+
+#include "deliver.h"
+#include "flow.h"
+#include "translate.h"
+
+#define ADMITTED 0	/* no verdict yet */
+
+/**
+ * admit() - decides whether a packet from the wire may reach an endpoint.
+ * @to: its address's entry
+ * @forged: the source is an address of ours or of nobody, and so cannot be out there
+ * @ret: the endpoint
+ *
+ * Return: ADMITTED, or the verdict.
+ */
+static __always_inline int admit(struct shunt_address *to, bool forged, struct shunt_interface **ret)
+{
+	struct shunt_interface *me = bpf_map_lookup_elem(&interfaces, &to->ifindex);
+
+	if (unlikely(!me))
+		return DROP;
+	/*
+	 * The host's stack also knows the host's own addresses for forged, which here would take a route lookup for each
+	 * packet: to a container they are a stranger's like any other.
+	 */
+	if (unlikely(forged))
+		return drop(me, SHUNT_DROP_SPOOFED);
+	if (unlikely(to->flags & (SHUNT_F_INTERNAL | SHUNT_F_KERNEL)))
+		return to->flags & SHUNT_F_INTERNAL ? drop(me, SHUNT_DROP_INTERNAL) : NEXT;
+	*ret = me;
+	return ADMITTED;
+}
+
+/* Return: whether a port of the host means anything to us. */
+static __always_inline bool port_known(__be16 port)
+{
+	__u32 index = bpf_ntohs(port) >> 6;
+	const struct shunt_ports *p = bpf_map_lookup_elem(&ports, &index);
+
+	return p && (p->masquerade | p->tcp | p->udp) >> (bpf_ntohs(port) & 63) & 1;
+}
+
+/*
+ * Most of what is not for a container is for the host's own sockets, and told by a port that we have nothing to do with.
+ * Return: whether the packet may be of a flow.
+ */
+static __always_inline bool perhaps4(struct __sk_buff *skb, const struct iphdr *ip)
+{
+	const __be16 *port = (const __be16 *)(ip + 1);
+
+	if (unlikely(*(const __u8 *)ip != 0x45 || ip->frag_off & bpf_htons(IP4_MF | IP4_OFFSET)))
+		return true;
+	if (ip->protocol != IPPROTO_TCP && ip->protocol != IPPROTO_UDP)
+		return ip->protocol == IPPROTO_ICMP;
+	return (void *)(port + 2) > (void *)(long)skb->data_end || port_known(port[1]);
+}
+
+static __always_inline bool perhaps6(struct __sk_buff *skb, const struct ipv6hdr *ip)
+{
+	const __be16 *port = (const __be16 *)(ip + 1);
+
+	if (ip->nexthdr != IPPROTO_TCP && ip->nexthdr != IPPROTO_UDP)
+		return ip->nexthdr == IPPROTO_ICMPV6 || is_extension(ip->nexthdr);
+	return (void *)(port + 2) > (void *)(long)skb->data_end || port_known(port[1]);
+}
+
+/* Translates a packet of a flow and hands it to its container. @base: where the network header is. Return: the verdict. */
+static __noinline int deliver_flow(struct __sk_buff *skb, __u32 base, struct packet *packet, struct shunt_flow *flow,
+				   struct shunt_interface *me)
+{
+	__u32 ifindex = flow->to_ifindex;
+	struct shunt_address *to = NULL;
+	__u8 mac[ETH_ALEN] = {};
+	struct ethhdr *eth;
+	__u8 ttl;
+
+	if (base == 0) {
+		if (bpf_skb_change_head(skb, ETH_HLEN, 0))
+			return DROP;
+		packet->transport += ETH_HLEN;
+	}
+	eth = headers(skb, L3 + sizeof(struct iphdr));
+	if (unlikely(!eth))
+		return DROP;
+	eth->h_proto = skb->protocol;
+	ttl = packet->ipv4 ? ((struct iphdr *)(eth + 1))->ttl : ((struct ipv6hdr *)(eth + 1))->hop_limit;
+	if (unlikely(me->flags & SHUNT_F_KERNEL))
+		ttl = 64;	/* the host's stack looks at it, and at the size */
+	else if (unlikely(packet_size(skb) > me->mtu && (!packet->ipv4 || ((struct iphdr *)(eth + 1))->frag_off & bpf_htons(IP4_DF))))
+		return bounce(skb, me, ifindex, COMPLAIN_TOO_BIG, packet->tuple.destination);
+	if (unlikely(ttl <= 1))
+		return bounce(skb, me, ifindex, COMPLAIN_TTL, packet->tuple.destination);
+	if (unlikely(packet->kind == KIND_ERROR ? translate_error(skb, packet, &flow->to) : translate(skb, packet, &flow->to)))
+		return drop(me, SHUNT_DROP_MALFORMED);
+	if (unlikely(me->flags & SHUNT_F_KERNEL))
+		return NEXT;
+
+	if (unlikely(me->flags & SHUNT_F_ETHERNET)) {
+		to = packet->ipv4 ? bpf_map_lookup_elem(&addresses4, &me->address4) : bpf_map_lookup_elem(&addresses6, me->address6);
+		if (!to)
+			return DROP;
+		__builtin_memcpy(mac, to->mac, ETH_ALEN);
+	}
+	eth = headers(skb, L3 + sizeof(struct iphdr));
+	if (unlikely(!eth))
+		return DROP;
+	if (packet->ipv4)
+		decrease_ttl4((struct iphdr *)(eth + 1));
+	else
+		decrease_ttl6(skb, (struct ipv6hdr *)(eth + 1));
+	return hand_over(skb, me, eth, mac, ifindex);
+}
+
+/*
+ * What the host's stack does not know either, it answers with a reset, which would end a connection whose flow was forgotten
+ * and that its container could still go on with (F3). A connection that is tried is refused as ever. Return: the verdict.
+ */
+static __noinline int not_of_flow(struct __sk_buff *skb, struct packet *packet)
+{
+	if (packet->fragment)
+		fragment_forget(packet);
+	if (packet->kind != KIND_WHOLE || packet->tuple.protocol != IPPROTO_TCP ||
+	    (packet->tcp & (TCP_SYN | TCP_ACK)) == TCP_SYN || !may_leave_from(IPPROTO_TCP, bpf_ntohs(packet->tuple.dport)))
+		return NEXT;
+	return host_listens(skb, &packet->tuple) ? NEXT : DROP;
+}
+
+/**
+ * of_flow() - takes a packet to an address of the host off the wire if it is of a flow.
+ * @base: where the network header begins
+ *
+ * Return: the verdict; NEXT for the host's own.
+ */
+static __noinline int of_flow(struct __sk_buff *skb, __u32 base)
+{
+	struct packet packet = {};
+	struct shunt_interface *me;
+	struct shunt_flow *flow;
+	__u32 now, ifindex;
+
+	if (read_packet(skb, base, &packet) || (packet.kind == KIND_LATER && fragment_ports(&packet)))
+		return NEXT;
+	now = flow_clock();
+	flow = bpf_map_lookup_elem(&flows, &packet.tuple);
+	if (!flow || flow->from_ifindex || !flow->to_ifindex ||
+	    (!flow_settled(&packet, flow, now) && flow_renew(&packet, flow, now)))
+		return not_of_flow(skb, &packet);
+	ifindex = flow->to_ifindex;
+	me = bpf_map_lookup_elem(&interfaces, &ifindex);
+	if (!me)
+		return NEXT;
+	if (packet.fragment && packet.kind == KIND_WHOLE)
+		fragment_ports(&packet);
+	return deliver_flow(skb, base, &packet, flow, me);
+}
+
+/*
+ * A flow that began out there, to the container's own address: the answer shall not be masqueraded. What cannot be told apart
+ * is none. @ifindex: the receiver's host end
+ */
+static __noinline void routed(struct __sk_buff *skb, __u32 base, __u32 ifindex)
+{
+	struct packet packet = {};
+	struct shunt_flow *flow, same = {}, reply = {};
+	struct shunt_tuple back;
+	__u32 now;
+
+	if (read_packet(skb, base, &packet) || packet.kind != KIND_WHOLE)
+		return;
+	now = flow_clock();
+	flow = bpf_map_lookup_elem(&flows, &packet.tuple);
+	if (flow && flow->to_ifindex == ifindex && (flow_settled(&packet, flow, now) || flow_renew(&packet, flow, now) == 0))
+		return;
+	invert(&back, &packet.tuple);
+	reply.to = back;
+	reply.from_ifindex = same.to_ifindex = ifindex;
+	reply.seen = same.seen = now;
+	same.to = packet.tuple;
+	same.state = SHUNT_FLOW_ORIGINAL;
+	flow = bpf_map_lookup_elem(&flows, &back);
+	if (flow && flow->from_ifindex == ifindex && !flow_dead(&back, flow, now))
+		return;		/* it is an answer */
+	bpf_map_update_elem(&flows, &back, &reply, BPF_ANY);
+	bpf_map_update_elem(&flows, &packet.tuple, &same, BPF_ANY);
+}
+
+/**
+ * from_wire4() - takes an IPv4 packet off the wire if it is for an endpoint.
+ * @l3: where the IP header begins, a constant: 0 on a device without MAC header
+ *
+ * Return: the verdict; NEXT for all that is not ours.
+ */
+static __always_inline int from_wire4(struct __sk_buff *skb, const __u32 l3)
+{
+	void *start = headers(skb, l3 + sizeof(struct iphdr));
+	struct iphdr *ip = start + l3;
+	struct shunt_interface *me;
+	struct shunt_address *to;
+	int verdict;
+
+	if (unlikely(!start || ip->version != 4))
+		return NEXT;
+	to = bpf_map_lookup_elem(&addresses4, &ip->daddr);
+	if (!to || !to->ifindex)
+		return likely(!perhaps4(skb, ip)) ? NEXT : of_flow(skb, l3);
+	verdict = admit(to, never_routed4(ip->saddr) || bpf_map_lookup_elem(&addresses4, &ip->saddr), &me);
+	if (unlikely(verdict != ADMITTED))
+		return verdict;
+	if (to->flags & SHUNT_F_MASQUERADE4)
+		routed(skb, l3, to->ifindex);
+	return deliver4(skb, me, to, l3);
+}
+
+static __always_inline int from_wire6(struct __sk_buff *skb, const __u32 l3)
+{
+	void *start = headers(skb, l3 + sizeof(struct ipv6hdr));
+	struct ipv6hdr *ip = start + l3;
+	struct shunt_interface *me;
+	struct shunt_address *to;
+	int verdict;
+
+	if (unlikely(!start || ip->version != 6))
+		return NEXT;
+	to = bpf_map_lookup_elem(&addresses6, &ip->daddr);
+	if (!to || !to->ifindex)
+		return likely(!perhaps6(skb, ip)) ? NEXT : of_flow(skb, l3);
+	verdict = admit(to, never_routed6(&ip->saddr) || bpf_map_lookup_elem(&addresses6, &ip->saddr), &me);
+	if (unlikely(verdict != ADMITTED))
+		return verdict;
+	if (to->flags & SHUNT_F_MASQUERADE6)
+		routed(skb, l3, to->ifindex);
+	return deliver6(skb, me, to, l3);
+}
+
+static __always_inline int from_wire(struct __sk_buff *skb, const __u32 l3)
+{
+	if (skb->pkt_type != 0 /* PACKET_HOST */ || skb->vlan_present)
+		return NEXT;
+	if (skb->protocol == PROTO_IP)
+		return from_wire4(skb, l3);
+	if (skb->protocol == PROTO_IP6)
+		return from_wire6(skb, l3);
+	return NEXT;
+}
+
+#endif

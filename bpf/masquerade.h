@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * masquerade.h - the way out for a container's packets that are of a flow: begun by it and masqueraded, or begun out there
+ * and answered by it.
+ *
+ * by_flow() is the common case, with two look-ups and none of the routing table. What it does not decide, the routing table
+ * does, and leave() then makes the flow, or brings it up to date.
+ */
+#ifndef SHUNT_BPF_MASQUERADE_H
+#define SHUNT_BPF_MASQUERADE_H
+
+#include "cross.h"
+#include "flow.h"
+#include "translate.h"
+
+#define UNDECIDED (-2)	/* no verdict */
+
+static __always_inline bool masquerades(const struct shunt_interface *from, bool ipv4)
+{
+	return from->flags & (ipv4 ? SHUNT_F_MASQUERADE4 : SHUNT_F_MASQUERADE6);
+}
+
+static __always_inline int retell(struct __sk_buff *skb, const struct packet *packet, const struct shunt_tuple *to)
+{
+	return unlikely(packet->kind == KIND_ERROR) ? translate_error(skb, packet, to) : translate(skb, packet, to);
+}
+
+/* To the wire, by the next hop that the flow remembers. Size and TTL allow it. Return: the verdict. */
+static __noinline int send_out(struct __sk_buff *skb, struct shunt_interface *from, struct packet *packet, struct shunt_flow *flow)
+{
+	struct bpf_redir_neigh hop = { .nh_family = flow->way_family };
+	__u32 uplink = flow->way_ifindex;
+	struct ethhdr *eth;
+
+	__builtin_memcpy(hop.ipv6_nh, flow->way_hop, sizeof(hop.ipv6_nh));
+	if (unlikely(retell(skb, packet, &flow->to)))
+		return drop(from, SHUNT_DROP_MALFORMED);
+	eth = headers(skb, L3 + sizeof(struct iphdr));
+	if (unlikely(!eth))
+		return drop(from, SHUNT_DROP_MALFORMED);
+	if (packet->ipv4)
+		decrease_ttl4((struct iphdr *)(eth + 1));
+	else
+		decrease_ttl6(skb, (struct ipv6hdr *)(eth + 1));
+	count_tx(from, skb->len);
+	return bpf_redirect_neigh(uplink, &hop, sizeof(hop), 0);
+}
+
+/* Return: a packet's TTL or hop limit. Its network header is in place. */
+static __always_inline __u8 ttl_of(struct __sk_buff *skb, bool ipv4)
+{
+	struct ethhdr *eth = headers(skb, L3 + sizeof(struct iphdr));
+
+	if (unlikely(!eth))
+		return 0;
+	return ipv4 ? ((struct iphdr *)(eth + 1))->ttl : ((struct ipv6hdr *)(eth + 1))->hop_limit;
+}
+
+/* To another container, or back to the same one. Return: the verdict. */
+static __noinline int send_across(struct __sk_buff *skb, struct shunt_interface *from, struct packet *packet,
+				  struct shunt_flow *flow)
+{
+	struct shunt_address *to;
+	struct ethhdr *eth;
+
+	to = packet->ipv4 ? bpf_map_lookup_elem(&addresses4, flow->to.destination + 12) :
+			    bpf_map_lookup_elem(&addresses6, flow->to.destination);
+	if (unlikely(!to || to->ifindex != flow->to_ifindex))
+		return drop(from, SHUNT_DROP_NO_ENDPOINT);
+	if (unlikely(packet_size(skb) > to->mtu))
+		return refuse(skb, from, SHUNT_DROP_TOO_BIG, COMPLAIN_TOO_BIG, to->mtu);
+	if (unlikely(retell(skb, packet, &flow->to)))
+		return drop(from, SHUNT_DROP_MALFORMED);
+	eth = headers(skb, L3 + sizeof(struct iphdr));
+	if (unlikely(!eth))
+		return drop(from, SHUNT_DROP_MALFORMED);
+	return cross(skb, from, eth, to);
+}
+
+/**
+ * by_flow() - sends a packet of a flow that is known, and up to date.
+ *
+ * Return: the verdict, or UNDECIDED. The packet may have been moved, but is as it was.
+ */
+static __noinline int by_flow(struct __sk_buff *skb, struct shunt_interface *from)
+{
+	struct packet packet = {};
+	struct shunt_flow *flow;
+	__u32 now;
+
+	if (unlikely(read_packet(skb, L3, &packet)))
+		return UNDECIDED;
+	if (unlikely(packet.kind == KIND_LATER) && fragment_ports(&packet))
+		return UNDECIDED;
+	flow = bpf_map_lookup_elem(&flows, &packet.tuple);
+	if (unlikely(!flow || flow->from_ifindex != skb->ifindex))
+		return UNDECIDED;
+	now = flow_clock();
+	if (unlikely(!flow->to_ifindex && now >= flow->way_until))
+		return UNDECIDED;
+	if (unlikely(!flow_settled(&packet, flow, now)) && flow_renew(&packet, flow, now))
+		return UNDECIDED;
+	if (unlikely(packet.fragment && packet.kind == KIND_WHOLE))
+		fragment_ports(&packet);
+	if (flow->to_ifindex)
+		return send_across(skb, from, &packet, flow);
+	/* TTL first, as in the kernel. */
+	if (unlikely(ttl_of(skb, packet.ipv4) <= 1))
+		return ttl_used_up(skb, from);
+	/* Also what may be fragmented: the host's stack would, and send it with the container's own address. */
+	if (unlikely(packet_size(skb) > flow->way_mtu))
+		return refuse(skb, from, SHUNT_DROP_TOO_BIG, COMPLAIN_TOO_BIG, flow->way_mtu);
+	return send_out(skb, from, &packet, flow);
+}
+
+/* The address that the route prefers, mapped, where the look-up was told to find it. Return: 0, or -1 if there is none. */
+static __always_inline int preferred_source(const struct bpf_fib_lookup *fib, bool ipv4, __u8 *ret)
+{
+	if (ipv4)
+		map4(ret, fib->ipv4_src);
+	else
+		copy6(ret, fib->ipv6_src);
+	return ipv4 ? -!fib->ipv4_src : -never_routed6((const struct in6_addr *)ret);
+}
+
+/* A flow's way is good until the clock's next unit; what was found for a neighbour that is looked for has no MTU. */
+static __always_inline void keep_way(struct shunt_flow *flow, const struct bpf_fib_lookup *fib, __u32 now)
+{
+	flow->way_ifindex = fib->ifindex;
+	flow->way_family = fib->family;
+	flow->way_mtu = fib->mtu_result ?: 0xffff;
+	__builtin_memcpy(flow->way_hop, fib->ipv6_dst, sizeof(flow->way_hop));
+	flow->way_until = fib->mtu_result ? now + 1 : 0;
+}
+
+/* Begins a masqueraded flow. Return: its original entry, or NULL if there is no port for it. */
+static __always_inline struct shunt_flow *masquerade(struct __sk_buff *skb, struct shunt_interface *from, struct packet *packet,
+						const struct bpf_fib_lookup *fib, __u32 now)
+{
+	struct attempt *a;
+	__u8 source[16];
+
+	preferred_source(fib, packet->ipv4, source);
+	a = flow_begin(packet, source, packet->tuple.destination, packet->tuple.dport, skb->ifindex, 0, now);
+	if (!a)
+		return NULL;
+	keep_way(&a->original, fib, now);
+	a->original.state |= SHUNT_FLOW_MASQUERADE;
+	a->port_low = from->port_low;
+	a->port_high = from->port_high;
+	a->local = true;
+	return flow_make(skb, packet, a);
+}
+
+/* Return: whether an address is one of the host's, as far as its routing table tells: one without a route seems so, too. */
+static __noinline bool is_local(struct __sk_buff *skb, const __u8 *address, bool ipv4)
+{
+	struct bpf_fib_lookup fib = { .ifindex = skb->ifindex };
+
+	fib.family = ipv4 ? AF_INET : AF_INET6;
+	if (ipv4)
+		fib.ipv4_dst = ((const __be32 *)address)[3];
+	else
+		__builtin_memcpy(fib.ipv6_dst, address, sizeof(fib.ipv6_dst));
+	return bpf_fib_lookup(skb, &fib, sizeof(fib), BPF_FIB_LOOKUP_SKIP_NEIGH) == BPF_FIB_LKUP_RET_NOT_FWDED;
+}
+
+/*
+ * What the route prefers changes for many reasons (a temporary address has come of age), for which no connection should end.
+ * Return: whether a flow may keep the address that it has.
+ */
+static __always_inline bool keeps_address(struct __sk_buff *skb, const struct packet *packet, const struct shunt_flow *flow,
+					  const __u8 *source, __u32 uplink)
+{
+	if (!(flow->state & SHUNT_FLOW_MASQUERADE) || !(flow->state & SHUNT_FLOW_ORIGINAL) || packet->kind == KIND_ERROR ||
+	    likely(same6(flow->to.source, source)))
+		return true;
+	return flow->way_ifindex == uplink && is_local(skb, flow->to.source, packet->ipv4);
+}
+
+/* The flow of a packet, if it still is one and of this container, and leaves with the address that it should. */
+static __noinline struct shunt_flow *still(struct __sk_buff *skb, struct packet *packet, const __u8 *source, __u32 uplink,
+					   __u32 now)
+{
+	struct shunt_flow *flow = bpf_map_lookup_elem(&flows, &packet->tuple);
+	struct shunt_tuple reply;
+
+	if (!flow)
+		return NULL;
+	if (flow->from_ifindex == skb->ifindex && (flow_settled(packet, flow, now) || flow_renew(packet, flow, now) == 0)) {
+		if (keeps_address(skb, packet, flow, source, uplink))
+			return flow;
+		invert(&reply, &flow->to);
+		bpf_map_delete_elem(&flows, &reply);
+	}
+	bpf_map_delete_elem(&flows, &packet->tuple);
+	return NULL;
+}
+
+/**
+ * leave() - sends a packet by the way that the routing table has just told, masqueraded if that is an uplink.
+ * @fib: the successful look-up, with the address that the route prefers
+ *
+ * Return: the verdict.
+ */
+static __noinline int leave(struct __sk_buff *skb, struct shunt_interface *from, struct bpf_fib_lookup *fib)
+{
+	const bool ipv4 = skb->protocol == PROTO_IP;
+	struct packet packet = {};
+	struct shunt_flow *flow;
+	__u32 now = flow_clock();
+	__u8 source[16];
+
+	if (read_packet(skb, L3, &packet))
+		return drop(from, SHUNT_DROP_UNTRANSLATED);
+	if (packet.kind == KIND_LATER && fragment_ports(&packet))
+		return drop(from, SHUNT_DROP_UNTRANSLATED);
+	if (preferred_source(fib, ipv4, source))
+		return drop(from, SHUNT_DROP_NO_PORT);
+	flow = still(skb, &packet, source, fib->ifindex, now);
+	if (!flow) {
+		if (packet.kind != KIND_WHOLE)
+			return drop(from, SHUNT_DROP_UNTRANSLATED);
+		flow = masquerade(skb, from, &packet, fib, now);
+	}
+	/* What is not to the wire, by_flow() has sent. */
+	if (!flow || flow->to_ifindex)
+		return drop(from, SHUNT_DROP_NO_PORT);
+	keep_way(flow, fib, now);
+	if (packet.fragment && packet.kind == KIND_WHOLE)
+		fragment_ports(&packet);
+	return send_out(skb, from, &packet, flow);
+}
+
+static __always_inline bool is_uplink(__u32 ifindex)
+{
+	return bpf_map_lookup_elem(&uplinks, &ifindex);
+}
+
+#endif

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * ports.h - the ports of the host that masqueraded flows leave from.
+ */
+#ifndef SHUNT_PORTS_H
+#define SHUNT_PORTS_H
+
+#include "datapath.h"
+
+struct port_range {
+	uint16_t low;	/* both included; 0 and 0 for none */
+	uint16_t high;
+};
+
+/**
+ * port_range_parse() - Read "LOW-HIGH"
+ *
+ * Return: 0, or -EINVAL for what is none, begins at 0, ends before it begins, or has fewer than PORTS_MIN
+ */
+int port_range_parse(const char *text, struct port_range *ret);
+
+/**
+ * ports_choose() - Choose a range that no socket of the host gets by itself
+ * @local:	ip_local_port_range
+ *
+ * The largest gap beside @local from port 1024 on, and of that the upper PORTS_WANTED at most: with the kernel's own default,
+ * 16384-32767. That leaves registered ports mostly alone, and is as many as keeps 14 of the 15 bits that a resolver's source
+ * port is worth against forgers (RFC 5452).
+ *
+ * Return: 0, or -ERANGE where there is no gap of PORTS_MIN
+ */
+int ports_choose(const struct port_range *local, struct port_range *ret);
+
+#define PORTS_MIN 64
+#define PORTS_WANTED 16384
+
+/**
+ * ports_open() - Let a network's flows leave from its range
+ * @wanted:	what the network's file says, or none
+ *
+ * Marks the range in the map "ports", without the ports of ip_local_reserved_ports. The caller has the lock.
+ *
+ * Return: 0 with the range in @ret, or an errno: -ERANGE where the host's own ports leave nothing, -EADDRINUSE where they
+ * overlap what is wanted
+ */
+int ports_open(const struct datapath *datapath, const char *network, const struct port_range *wanted, struct port_range *ret,
+	       struct shunt_error *error);
+
+#endif
