@@ -188,7 +188,8 @@ struct attempt {
 	__u32 port_low;			/* both included */
 	__u32 port_high;
 	__u32 closed_port;		/* one that was taken by a flow which both sides have closed; 0: none */
-	bool local;			/* the address is the host's: only such ports as are for masquerading */
+	bool host;			/* the address is the host's, whose sockets must not have the port */
+	bool ranged;			/* only ports that are for masquerading */
 	bool desperate;			/* takes closed_port, too */
 	bool adopted;			/* the entry was there already */
 };
@@ -251,7 +252,7 @@ __global int try_port(struct __sk_buff *skb, struct attempt *a, __u32 port)
 	if (!a)
 		return -1;
 	a->key.dport = bpf_htons(port);
-	if (a->local && !may_leave_from(a->key.protocol, port))
+	if (a->ranged && !may_leave_from(a->key.protocol, port))
 		return -1;
 	taken = bpf_map_lookup_elem(&flows, &a->key);
 	if (taken) {
@@ -276,7 +277,7 @@ __global int try_port(struct __sk_buff *skb, struct attempt *a, __u32 port)
 			return -1;
 		bpf_map_delete_elem(&flows, &a->key);
 	}
-	if (a->local && host_listens(skb, &a->key))
+	if (a->host && host_listens(skb, &a->key))
 		return -1;
 	return bpf_map_update_elem(&flows, &a->key, &a->reply, BPF_NOEXIST) ? -1 : 0;
 }
@@ -308,7 +309,7 @@ __global int claim_port(struct __sk_buff *skb, struct attempt *a, const struct s
 	if (!a || !tuple)
 		return -1;
 	own = bpf_ntohs(tuple->sport);
-	if (((own >= a->port_low && own <= a->port_high) || !a->local) && try_port(skb, a, own) == 0)
+	if (((own >= a->port_low && own <= a->port_high) || !a->ranged) && try_port(skb, a, own) == 0)
 		return 0;
 	span = (a->port_high - a->port_low + 1) & 0x1ffff;
 	if (!span)

@@ -38,7 +38,7 @@ static __always_inline int from_ct4(struct __sk_buff *skb, struct shunt_interfac
 		return refuse(skb, from, SHUNT_DROP_NO_ENDPOINT, COMPLAIN_NO_HOST, 0);
 	if (unlikely((from->flags & (SHUNT_F_KERNEL | SHUNT_F_INTERNAL)) == SHUNT_F_KERNEL))
 		return pass(skb, from);
-	if (from->flags & SHUNT_F_MASQUERADE4) {
+	if (from->flags & (SHUNT_F_MASQUERADE4 | SHUNT_F_PUBLISHED)) {
 		verdict = by_flow(skb, from);
 		if (likely(verdict != UNDECIDED))
 			return verdict;
@@ -50,12 +50,25 @@ static __always_inline int from_ct4(struct __sk_buff *skb, struct shunt_interfac
 
 	fill4(skb, &fib, ip, skb->ifindex, packet_size(skb));
 	answer = look_up(skb, &fib, from->flags & SHUNT_F_MASQUERADE4 ? BPF_FIB_LOOKUP_SRC : 0);
+	if (answer == BPF_FIB_LKUP_RET_NOT_FWDED && perhaps4(skb, ip)) {
+		verdict = to_host(skb, from);
+		if (verdict == UNDECIDED)
+			verdict = by_flow(skb, from);
+		return verdict == UNDECIDED ? drop(from, SHUNT_DROP_NO_ENDPOINT) : verdict;
+	}
 	if (unlikely(answer || on_link || from->flags & SHUNT_F_INTERNAL))
 		return unrouted(skb, from, answer, ip->ttl > 1 ? fib.mtu_result : 0, on_link);
 	if (unlikely(ip->ttl <= 1))
 		return ttl_used_up(skb, from);
-	if (from->flags & SHUNT_F_MASQUERADE4 && is_uplink(fib.ifindex))
-		return leave(skb, from, &fib);
+	if (from->flags & (SHUNT_F_MASQUERADE4 | SHUNT_F_PUBLISHED)) {
+		verdict = leave(skb, from, &fib);
+		if (likely(verdict != UNDECIDED))
+			return verdict;
+		eth = headers(skb, L3 + sizeof(struct iphdr));
+		if (unlikely(!eth))
+			return drop(from, SHUNT_DROP_MALFORMED);
+		ip = (struct iphdr *)(eth + 1);
+	}
 	decrease_ttl4(ip);
 	count_tx(from, skb->len);
 	return send_by(&fib);
@@ -87,7 +100,7 @@ static __always_inline int from_ct6(struct __sk_buff *skb, struct shunt_interfac
 		return refuse(skb, from, SHUNT_DROP_NO_ENDPOINT, COMPLAIN_NO_HOST, 0);
 	if (unlikely((from->flags & (SHUNT_F_KERNEL | SHUNT_F_INTERNAL)) == SHUNT_F_KERNEL))
 		return pass(skb, from);
-	if (from->flags & SHUNT_F_MASQUERADE6) {
+	if (from->flags & (SHUNT_F_MASQUERADE6 | SHUNT_F_PUBLISHED)) {
 		verdict = by_flow(skb, from);
 		if (likely(verdict != UNDECIDED))
 			return verdict;
@@ -99,12 +112,25 @@ static __always_inline int from_ct6(struct __sk_buff *skb, struct shunt_interfac
 
 	fill6(skb, &fib, ip, skb->ifindex, packet_size(skb));
 	answer = look_up(skb, &fib, from->flags & SHUNT_F_MASQUERADE6 ? BPF_FIB_LOOKUP_SRC : 0);
+	if (answer == BPF_FIB_LKUP_RET_NOT_FWDED && perhaps6(skb, ip)) {
+		verdict = to_host(skb, from);
+		if (verdict == UNDECIDED)
+			verdict = by_flow(skb, from);
+		return verdict == UNDECIDED ? drop(from, SHUNT_DROP_NO_ENDPOINT) : verdict;
+	}
 	if (unlikely(answer || on_link || from->flags & SHUNT_F_INTERNAL))
 		return unrouted(skb, from, answer, ip->hop_limit > 1 ? fib.mtu_result : 0, on_link);
 	if (unlikely(ip->hop_limit <= 1))
 		return ttl_used_up(skb, from);
-	if (from->flags & SHUNT_F_MASQUERADE6 && is_uplink(fib.ifindex))
-		return leave(skb, from, &fib);
+	if (from->flags & (SHUNT_F_MASQUERADE6 | SHUNT_F_PUBLISHED)) {
+		verdict = leave(skb, from, &fib);
+		if (likely(verdict != UNDECIDED))
+			return verdict;
+		eth = headers(skb, L3 + sizeof(struct ipv6hdr));
+		if (unlikely(!eth))
+			return drop(from, SHUNT_DROP_MALFORMED);
+		ip = (struct ipv6hdr *)(eth + 1);
+	}
 	decrease_ttl6(skb, ip);
 	count_tx(from, skb->len);
 	return send_by(&fib);

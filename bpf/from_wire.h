@@ -7,6 +7,7 @@
 
 #include "deliver.h"
 #include "flow.h"
+#include "published.h"
 #include "translate.h"
 
 #define ADMITTED 0	/* no verdict yet */
@@ -35,39 +36,6 @@ static __always_inline int admit(struct shunt_address *to, bool forged, struct s
 		return to->flags & SHUNT_F_INTERNAL ? drop(me, SHUNT_DROP_INTERNAL) : NEXT;
 	*ret = me;
 	return ADMITTED;
-}
-
-/* Return: whether a port of the host means anything to us. */
-static __always_inline bool port_known(__be16 port)
-{
-	__u32 index = bpf_ntohs(port) >> 6;
-	const struct shunt_ports *p = bpf_map_lookup_elem(&ports, &index);
-
-	return p && (p->masquerade | p->tcp | p->udp) >> (bpf_ntohs(port) & 63) & 1;
-}
-
-/*
- * Most of what is not for a container is for the host's own sockets, and told by a port that we have nothing to do with.
- * Return: whether the packet may be of a flow.
- */
-static __always_inline bool perhaps4(struct __sk_buff *skb, const struct iphdr *ip)
-{
-	const __be16 *port = (const __be16 *)(ip + 1);
-
-	if (unlikely(*(const __u8 *)ip != 0x45 || ip->frag_off & bpf_htons(IP4_MF | IP4_OFFSET)))
-		return true;
-	if (ip->protocol != IPPROTO_TCP && ip->protocol != IPPROTO_UDP)
-		return ip->protocol == IPPROTO_ICMP;
-	return (void *)(port + 2) > (void *)(long)skb->data_end || port_known(port[1]);
-}
-
-static __always_inline bool perhaps6(struct __sk_buff *skb, const struct ipv6hdr *ip)
-{
-	const __be16 *port = (const __be16 *)(ip + 1);
-
-	if (ip->nexthdr != IPPROTO_TCP && ip->nexthdr != IPPROTO_UDP)
-		return ip->nexthdr == IPPROTO_ICMPV6 || is_extension(ip->nexthdr);
-	return (void *)(port + 2) > (void *)(long)skb->data_end || port_known(port[1]);
 }
 
 /* Translates a packet of a flow and hands it to its container. @base: where the network header is. Return: the verdict. */
@@ -131,6 +99,15 @@ static __noinline int not_of_flow(struct __sk_buff *skb, struct packet *packet)
 	return host_listens(skb, &packet->tuple) ? NEXT : DROP;
 }
 
+/* Return: whether a packet from the wire has a source that cannot be out there. */
+static __always_inline bool forged(const struct packet *packet)
+{
+	if (packet->ipv4)
+		return never_routed4(((const __be32 *)packet->tuple.source)[3]) ||
+		       bpf_map_lookup_elem(&addresses4, packet->tuple.source + 12);
+	return never_routed6((const struct in6_addr *)packet->tuple.source) || bpf_map_lookup_elem(&addresses6, packet->tuple.source);
+}
+
 /**
  * of_flow() - takes a packet to an address of the host off the wire if it is of a flow.
  * @base: where the network header begins
@@ -150,6 +127,8 @@ static __noinline int of_flow(struct __sk_buff *skb, __u32 base)
 	flow = bpf_map_lookup_elem(&flows, &packet.tuple);
 	if (!flow || flow->from_ifindex || !flow->to_ifindex ||
 	    (!flow_settled(&packet, flow, now) && flow_renew(&packet, flow, now)))
+		flow = forged(&packet) ? NULL : publish_from_wire(skb, &packet, now);
+	if (!flow)
 		return not_of_flow(skb, &packet);
 	ifindex = flow->to_ifindex;
 	me = bpf_map_lookup_elem(&interfaces, &ifindex);

@@ -11,6 +11,7 @@
 
 #include "cross.h"
 #include "flow.h"
+#include "published.h"
 #include "translate.h"
 
 #define UNDECIDED (-2)	/* no verdict */
@@ -148,21 +149,8 @@ static __always_inline struct shunt_flow *masquerade(struct __sk_buff *skb, stru
 	a->original.state |= SHUNT_FLOW_MASQUERADE;
 	a->port_low = from->port_low;
 	a->port_high = from->port_high;
-	a->local = true;
+	a->host = a->ranged = true;
 	return flow_make(skb, packet, a);
-}
-
-/* Return: whether an address is one of the host's, as far as its routing table tells: one without a route seems so, too. */
-static __noinline bool is_local(struct __sk_buff *skb, const __u8 *address, bool ipv4)
-{
-	struct bpf_fib_lookup fib = { .ifindex = skb->ifindex };
-
-	fib.family = ipv4 ? AF_INET : AF_INET6;
-	if (ipv4)
-		fib.ipv4_dst = ((const __be32 *)address)[3];
-	else
-		__builtin_memcpy(fib.ipv6_dst, address, sizeof(fib.ipv6_dst));
-	return bpf_fib_lookup(skb, &fib, sizeof(fib), BPF_FIB_LOOKUP_SKIP_NEIGH) == BPF_FIB_LKUP_RET_NOT_FWDED;
 }
 
 /*
@@ -175,7 +163,7 @@ static __always_inline bool keeps_address(struct __sk_buff *skb, const struct pa
 	if (!(flow->state & SHUNT_FLOW_MASQUERADE) || !(flow->state & SHUNT_FLOW_ORIGINAL) || packet->kind == KIND_ERROR ||
 	    likely(same6(flow->to.source, source)))
 		return true;
-	return flow->way_ifindex == uplink && is_local(skb, flow->to.source, packet->ipv4);
+	return flow->way_ifindex == uplink && is_local(skb, skb->ifindex, flow->to.source, packet->ipv4);
 }
 
 /* The flow of a packet, if it still is one and of this container, and leaves with the address that it should. */
@@ -197,28 +185,35 @@ static __noinline struct shunt_flow *still(struct __sk_buff *skb, struct packet 
 	return NULL;
 }
 
+static __always_inline bool is_uplink(__u32 ifindex)
+{
+	return bpf_map_lookup_elem(&uplinks, &ifindex);
+}
+
 /**
- * leave() - sends a packet by the way that the routing table has just told, masqueraded if that is an uplink.
- * @fib: the successful look-up, with the address that the route prefers
+ * leave() - sends a packet by the way that the routing table has just told: of the flow that it is of, or masqueraded if that
+ * way is by an uplink.
+ * @fib: the successful look-up, with the address that the route prefers if the container is masqueraded
  *
- * Return: the verdict.
+ * Return: the verdict, or UNDECIDED if it is to go as it is.
  */
 static __noinline int leave(struct __sk_buff *skb, struct shunt_interface *from, struct bpf_fib_lookup *fib)
 {
 	const bool ipv4 = skb->protocol == PROTO_IP;
+	const bool hide = masquerades(from, ipv4) && is_uplink(fib->ifindex);
 	struct packet packet = {};
 	struct shunt_flow *flow;
 	__u32 now = flow_clock();
 	__u8 source[16];
 
-	if (read_packet(skb, L3, &packet))
-		return drop(from, SHUNT_DROP_UNTRANSLATED);
-	if (packet.kind == KIND_LATER && fragment_ports(&packet))
-		return drop(from, SHUNT_DROP_UNTRANSLATED);
-	if (preferred_source(fib, ipv4, source))
+	if (read_packet(skb, L3, &packet) || (packet.kind == KIND_LATER && fragment_ports(&packet)))
+		return hide ? drop(from, SHUNT_DROP_UNTRANSLATED) : UNDECIDED;
+	if (preferred_source(fib, ipv4, source) && hide)
 		return drop(from, SHUNT_DROP_NO_PORT);
 	flow = still(skb, &packet, source, fib->ifindex, now);
 	if (!flow) {
+		if (!hide)
+			return UNDECIDED;
 		if (packet.kind != KIND_WHOLE)
 			return drop(from, SHUNT_DROP_UNTRANSLATED);
 		flow = masquerade(skb, from, &packet, fib, now);
@@ -232,9 +227,25 @@ static __noinline int leave(struct __sk_buff *skb, struct shunt_interface *from,
 	return send_out(skb, from, &packet, flow);
 }
 
-static __always_inline bool is_uplink(__u32 ifindex)
+/**
+ * to_host() - looks what a packet to an address of the host is of, before the host's stack gets it.
+ *
+ * Return: the verdict, or UNDECIDED if it is of a flow, which by_flow() knows now.
+ */
+static __noinline int to_host(struct __sk_buff *skb, struct shunt_interface *from)
 {
-	return bpf_map_lookup_elem(&uplinks, &ifindex);
+	struct packet packet = {};
+	struct shunt_flow *flow;
+
+	if (read_packet(skb, L3, &packet) || packet.kind == KIND_LATER)
+		return pass(skb, from);
+	flow = bpf_map_lookup_elem(&flows, &packet.tuple);
+	if (flow && flow->from_ifindex == skb->ifindex)
+		return UNDECIDED;
+	/* What is published is a way into its own network, not out of this one. */
+	if (from->flags & SHUNT_F_INTERNAL)
+		return pass(skb, from);
+	return publish_hairpin(skb, from, &packet, flow_clock()) ? pass(skb, from) : UNDECIDED;
 }
 
 #endif

@@ -67,6 +67,7 @@ enum shunt_flag {
 	SHUNT_F_ADDRESS6 = 1 << 5,	/* address6 is set */
 	SHUNT_F_MASQUERADE4 = 1 << 6,	/* IPv4 leaves by an uplink with the host's address */
 	SHUNT_F_MASQUERADE6 = 1 << 7,	/* the same of IPv6 */
+	SHUNT_F_PUBLISHED = 1 << 8,	/* it may have published ports, so that its packets may be of flows */
 };
 
 /*

@@ -4,6 +4,7 @@
 . "$(dirname "$0")/lib.bash"
 
 world
+no_masquerade
 # The kernel's own look at sources would hide what we are after.
 echo 0 >/proc/sys/net/ipv4/conf/all/rp_filter
 echo 0 >/proc/sys/net/ipv4/conf/default/rp_filter

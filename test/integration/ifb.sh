@@ -4,6 +4,7 @@
 . "$(dirname "$0")/lib.bash"
 
 world
+no_masquerade
 nft -f - <<'NFT'
 table inet ears {
         counter forged { }

@@ -80,6 +80,12 @@ world() {
         ip -n beyond route add 10.0.0.0/8 via 10.99.0.1
         ip -n beyond route add fd00::/8 via fd99::1
 }
+# no_masquerade: containers of the default network leave with their own addresses, for who looks at them beyond
+no_masquerade() {
+        export SHUNT_NETWORKS=/tmp/networks
+        mkdir -p $SHUNT_NETWORKS
+        echo '{"masquerade": false}' >$SHUNT_NETWORKS/default.json
+}
 beyond() { ip netns exec beyond "$@"; }
 
 # plain NAME [ATTACH OPTION...]: a container that is no more than a namespace, attached

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * published.h - flows to an address of the host that a container answers: from the wire, and from another container.
+ */
+#ifndef SHUNT_BPF_PUBLISHED_H
+#define SHUNT_BPF_PUBLISHED_H
+
+#include "fib.h"
+#include "flow.h"
+#include "publish.h"
+
+/* Return: whether a port of the host means anything to us. */
+static __always_inline bool port_known(__be16 port)
+{
+	__u32 index = bpf_ntohs(port) >> 6;
+	const struct shunt_ports *p = bpf_map_lookup_elem(&ports, &index);
+
+	return p && (p->masquerade | p->tcp | p->udp) >> (bpf_ntohs(port) & 63) & 1;
+}
+
+/*
+ * Most of what is not for a container is for the host's own sockets, and told by a port that we have nothing to do with.
+ * Return: whether the packet may be of a flow.
+ */
+static __always_inline bool perhaps4(struct __sk_buff *skb, const struct iphdr *ip)
+{
+	const __be16 *port = (const __be16 *)(ip + 1);
+
+	if (unlikely(*(const __u8 *)ip != 0x45 || ip->frag_off & bpf_htons(IP4_MF | IP4_OFFSET)))
+		return true;
+	if (ip->protocol != IPPROTO_TCP && ip->protocol != IPPROTO_UDP)
+		return ip->protocol == IPPROTO_ICMP;
+	return (void *)(port + 2) > (void *)(long)skb->data_end || port_known(port[1]);
+}
+
+static __always_inline bool perhaps6(struct __sk_buff *skb, const struct ipv6hdr *ip)
+{
+	const __be16 *port = (const __be16 *)(ip + 1);
+
+	if (ip->nexthdr != IPPROTO_TCP && ip->nexthdr != IPPROTO_UDP)
+		return ip->nexthdr == IPPROTO_ICMPV6 || is_extension(ip->nexthdr);
+	return (void *)(port + 2) > (void *)(long)skb->data_end || port_known(port[1]);
+}
+
+/*
+ * Return: whether an address is one of the host's, as far as its routing table tells: one without a route seems so, too.
+ *
+ * @ifindex: any host end, which the look-up is for
+ */
+static __noinline bool is_local(struct __sk_buff *skb, __u32 ifindex, const __u8 *address, bool ipv4)
+{
+	struct bpf_fib_lookup fib = { .ifindex = ifindex };
+
+	fib.family = ipv4 ? AF_INET : AF_INET6;
+	if (ipv4)
+		fib.ipv4_dst = ((const __be32 *)address)[3];
+	else
+		__builtin_memcpy(fib.ipv6_dst, address, sizeof(fib.ipv6_dst));
+	return bpf_fib_lookup(skb, &fib, sizeof(fib), BPF_FIB_LOOKUP_SKIP_NEIGH) == BPF_FIB_LKUP_RET_NOT_FWDED;
+}
+
+/* Return: whether a backend may be asked for by a packet: it is published, by no socket of the host, and the address is its own. */
+static __always_inline bool find_backend(struct __sk_buff *skb, const struct packet *packet, struct shunt_backend *ret)
+{
+	return packet->kind == KIND_WHOLE && port_published(packet->tuple.dport, packet->tuple.protocol) &&
+	       publish_find(&packet->tuple, ret) && !host_listens(skb, &packet->tuple) &&
+	       is_local(skb, ret->ifindex, packet->tuple.destination, packet->ipv4);
+}
+
+/* Begins a flow from the wire; its source stays. Return: its original entry, or NULL. */
+static __noinline struct shunt_flow *publish_from_wire(struct __sk_buff *skb, struct packet *packet, __u32 now)
+{
+	struct shunt_backend backend = {};
+	struct shunt_flow *flow;
+	struct attempt *a;
+
+	if (!find_backend(skb, packet, &backend))
+		return NULL;
+	a = flow_begin(packet, packet->tuple.source, backend.address, backend.port, 0, backend.ifindex, now);
+	if (!a)
+		return NULL;
+	/* Only if the container speaks with the same port out there already, by another of ours. */
+	a->port_low = 1024;
+	a->port_high = 65535;
+	flow = flow_make(skb, packet, a);
+	if (flow)
+		publish_count(&packet->tuple, &backend);
+	return flow;
+}
+
+/*
+ * Begins a flow from a container, which may be the one that answers: with the address of the host that it was sent to, so that
+ * the answer comes this way as well. Return: 0, or -1 if there is none to begin.
+ */
+static __noinline int publish_hairpin(struct __sk_buff *skb, struct shunt_interface *from, struct packet *packet, __u32 now)
+{
+	struct shunt_backend backend = {};
+	struct attempt *a;
+
+	if (!find_backend(skb, packet, &backend))
+		return -1;
+	a = flow_begin(packet, packet->tuple.destination, backend.address, backend.port, skb->ifindex, backend.ifindex, now);
+	if (!a)
+		return -1;
+	a->host = true;
+	a->ranged = from->port_high;
+	a->port_low = from->port_high ? from->port_low : 1024;
+	a->port_high = from->port_high ?: 65535;
+	if (!flow_make(skb, packet, a))
+		return -1;
+	publish_count(&packet->tuple, &backend);
+	return 0;
+}
+
+#endif
