@@ -14,6 +14,7 @@ seed=${ATTACK_SEED:-$RANDOM$RANDOM}
 echo "# $frames frames from each sender, ATTACK_SEED=$seed"
 
 world
+no_masquerade
 net off wire
 echo 1 >/proc/sys/net/ipv4/ip_forward
 echo 1 >/proc/sys/net/ipv6/conf/all/forwarding

@@ -10,6 +10,7 @@
 
 seconds=${ATTACK_SECONDS:-$([ "${LAB_ACCEL:-}" = tcg ] && echo 1 || echo 2)}
 world
+no_masquerade
 net off wire
 plain two
 two4=$(address4 two) two6=$(address6 two)
