@@ -11,9 +11,10 @@ stub() { printf '# Do not edit.\nnameserver 127.0.0.53\noptions edns0 trust-ad\n
 upstream() { printf 'nameserver %s\n' "$@" >$resolve/new; echo 'search here.test' >>$resolve/new; mv $resolve/new $resolve/resolv.conf; }
 stub
 ln -sfn ../run/systemd/resolve/stub-resolv.conf /etc/resolv.conf
-mkdir -p /etc/shunt/networks
-echo '{"subnets": ["10.88.0.0/16"]}' >/etc/shunt/networks/four.json
-echo '{"subnets": ["fd88::/64"]}' >/etc/shunt/networks/six.json
+# Whoever asks is known by its address.
+no_masquerade
+echo '{"subnets": ["10.88.0.0/16"], "masquerade": false}' >$SHUNT_NETWORKS/four.json
+echo '{"subnets": ["fd88::/64"], "masquerade": false}' >$SHUNT_NETWORKS/six.json
 background /tmp/asked beyond "$here/net.py" names
 # run OPTION... -- COMMAND...
 run() { shunt run --driver "$driver" "$@" </dev/null; }

@@ -48,9 +48,7 @@ check "post finds it as the child of its supervisor" env MAINPID="$(supervisor)"
 check "it is reached" ping4 "$(address4 a)"
 within 60 grep -q ready "$work/asked"
 check "it has names" nsenter -t "$(xargs <"/proc/$(supervisor)/task/$(supervisor)/children")" -a /bin/nslookup web.test
-check_equal "asked from its address" "$(address4 a)" "$(tail -n 1 "$work/asked")"
-check "so has a command of run" shunt run --address 10.207.9.9 --driver "$driver" -- busybox nslookup web.test
-check_equal "asked from its address" 10.207.9.9 "$(tail -n 1 "$work/asked")"
+check "so has a command of run" shunt run --driver "$driver" -- busybox nslookup web.test
 systemctl stop by-hand
 check "stop" shunt nspawn stop a
 nothing_left
