@@ -125,6 +125,7 @@ NFT
 }
 
 background /tmp/beyond ip netns exec beyond "$here/net.py" serve
+background /tmp/asked ip netns exec beyond "$here/net.py" names
 plain one >/dev/null
 plain two >/dev/null
 v4=$(address4 one) v6=$(address6 one) w4=$(address4 two) w6=$(address6 two)
@@ -146,8 +147,13 @@ ours() {
         for to in "$v4" "$v6" "$w4" "$w6"; do
                 ping -n -q -c 1 -W 5 "$to" >/dev/null || die "$1: no ping from the host to $to"
         done
+        # The server there tells who asks.
+        in_ct one busybox nslookup web.test 10.99.0.2 >/dev/null || die "$1: no answer by UDP"
+        [ "$(tail -n 1 /tmp/asked)" = 10.99.0.1 ] || die "$1: not with the host's address, but $(tail -n 1 /tmp/asked)"
+        in_ct one busybox nslookup web.test fd99::2 >/dev/null || die "$1: no answer by UDP, IPv6"
+        [ "$(tail -n 1 /tmp/asked)" = fd99::1 ] || die "$1: not with the host's address, but $(tail -n 1 /tmp/asked)"
         if ! kill -0 $out $across; then die "$1: a stream has ended: $(cat /tmp/out /tmp/across)"; fi
-        ok "$1: containers of shunt's reach out, are reached, and reach each other"
+        ok "$1: containers of shunt's reach out with the host's address, are reached, and reach each other"
 }
 # theirs WHEN: the same for podman's and Docker's
 theirs() {
@@ -190,6 +196,13 @@ with_docker=("docker 10.99.0.2 7000" "beyond 10.99.0.1 8001" "one 10.99.0.1 8001
 theirs "Docker's rules, which drop what is forwarded" "pod 10.99.0.1 8001" "${with_docker[@]}"
 ours "Docker's rules"
 check "which keep strangers from a port that is not published" refused beyond 172.17.0.2 7000
+
+# All three at once, to one server: each has its own ports of the one address of the host.
+many() { for ((i = 0; i < 50; i++)); do tcp "$1" 10.99.0.2 7000 || return 1; done; }
+pids=()
+for name in one two pod docker; do many $name & pids+=($!); done
+for pid in "${pids[@]}"; do wait "$pid" || die "one of many connections failed"; done
+ok "200 connections of all of them to one server"
 
 firewalld_rules
 ours "firewalld's rules"
