@@ -82,9 +82,8 @@ world() {
 }
 # no_masquerade: containers of the default network leave with their own addresses, for who looks at them beyond
 no_masquerade() {
-        export SHUNT_NETWORKS=/tmp/networks
-        mkdir -p $SHUNT_NETWORKS
-        echo '{"masquerade": false}' >$SHUNT_NETWORKS/default.json
+        mkdir -p /etc/shunt/networks
+        echo '{"masquerade": false}' >/etc/shunt/networks/default.json
 }
 beyond() { ip netns exec beyond "$@"; }
 
