@@ -36,8 +36,10 @@ static __always_inline int from_ct4(struct __sk_buff *skb, struct shunt_interfac
 	on_link = in_subnet4(ip->daddr, from);
 	if (unlikely(on_link && ip->daddr != from->gateway4))
 		return refuse(skb, from, SHUNT_DROP_NO_ENDPOINT, COMPLAIN_NO_HOST, 0);
-	if (unlikely((from->flags & (SHUNT_F_KERNEL | SHUNT_F_INTERNAL)) == SHUNT_F_KERNEL))
-		return pass(skb, from);
+	if (unlikely((from->flags & (SHUNT_F_KERNEL | SHUNT_F_INTERNAL)) == SHUNT_F_KERNEL)) {
+		verdict = perhaps4(skb, ip) ? to_host(skb, from) : pass(skb, from);
+		return verdict == UNDECIDED ? by_flow(skb, from) : verdict;
+	}
 	if (from->flags & (SHUNT_F_MASQUERADE4 | SHUNT_F_PUBLISHED)) {
 		verdict = by_flow(skb, from);
 		if (likely(verdict != UNDECIDED))
@@ -98,8 +100,10 @@ static __always_inline int from_ct6(struct __sk_buff *skb, struct shunt_interfac
 	on_link = in_subnet6(&ip->daddr, from);
 	if (unlikely(on_link && !same6(&ip->daddr, (const struct shunt_in6 *)from->gateway6)))
 		return refuse(skb, from, SHUNT_DROP_NO_ENDPOINT, COMPLAIN_NO_HOST, 0);
-	if (unlikely((from->flags & (SHUNT_F_KERNEL | SHUNT_F_INTERNAL)) == SHUNT_F_KERNEL))
-		return pass(skb, from);
+	if (unlikely((from->flags & (SHUNT_F_KERNEL | SHUNT_F_INTERNAL)) == SHUNT_F_KERNEL)) {
+		verdict = perhaps6(skb, ip) ? to_host(skb, from) : pass(skb, from);
+		return verdict == UNDECIDED ? by_flow(skb, from) : verdict;
+	}
 	if (from->flags & (SHUNT_F_MASQUERADE6 | SHUNT_F_PUBLISHED)) {
 		verdict = by_flow(skb, from);
 		if (likely(verdict != UNDECIDED))

@@ -51,6 +51,7 @@ static __noinline int deliver_flow(struct __sk_buff *skb, __u32 base, struct pac
 	if (base == 0) {
 		if (bpf_skb_change_head(skb, ETH_HLEN, 0))
 			return DROP;
+		packet->base += ETH_HLEN;
 		packet->transport += ETH_HLEN;
 	}
 	eth = headers(skb, L3 + sizeof(struct iphdr));
@@ -64,7 +65,7 @@ static __noinline int deliver_flow(struct __sk_buff *skb, __u32 base, struct pac
 		return bounce(skb, me, ifindex, COMPLAIN_TOO_BIG, packet->tuple.destination);
 	if (unlikely(ttl <= 1))
 		return bounce(skb, me, ifindex, COMPLAIN_TTL, packet->tuple.destination);
-	if (unlikely(packet->kind == KIND_ERROR ? translate_error(skb, packet, &flow->to) : translate(skb, packet, &flow->to)))
+	if (unlikely(retell(skb, packet, &flow->to)))
 		return drop(me, SHUNT_DROP_MALFORMED);
 	if (unlikely(me->flags & SHUNT_F_KERNEL))
 		return NEXT;
@@ -189,10 +190,10 @@ static __always_inline int from_wire4(struct __sk_buff *skb, const __u32 l3)
 	if (!to || !to->ifindex)
 		return likely(!perhaps4(skb, ip)) ? NEXT : of_flow(skb, l3);
 	verdict = admit(to, never_routed4(ip->saddr) || bpf_map_lookup_elem(&addresses4, &ip->saddr), &me);
+	if (to->flags & SHUNT_F_MASQUERADE4 && verdict != DROP)
+		routed(skb, l3, to->ifindex);
 	if (unlikely(verdict != ADMITTED))
 		return verdict;
-	if (to->flags & SHUNT_F_MASQUERADE4)
-		routed(skb, l3, to->ifindex);
 	return deliver4(skb, me, to, l3);
 }
 
@@ -210,10 +211,10 @@ static __always_inline int from_wire6(struct __sk_buff *skb, const __u32 l3)
 	if (!to || !to->ifindex)
 		return likely(!perhaps6(skb, ip)) ? NEXT : of_flow(skb, l3);
 	verdict = admit(to, never_routed6(&ip->saddr) || bpf_map_lookup_elem(&addresses6, &ip->saddr), &me);
+	if (to->flags & SHUNT_F_MASQUERADE6 && verdict != DROP)
+		routed(skb, l3, to->ifindex);
 	if (unlikely(verdict != ADMITTED))
 		return verdict;
-	if (to->flags & SHUNT_F_MASQUERADE6)
-		routed(skb, l3, to->ifindex);
 	return deliver6(skb, me, to, l3);
 }
 

@@ -21,11 +21,6 @@ static __always_inline bool masquerades(const struct shunt_interface *from, bool
 	return from->flags & (ipv4 ? SHUNT_F_MASQUERADE4 : SHUNT_F_MASQUERADE6);
 }
 
-static __always_inline int retell(struct __sk_buff *skb, const struct packet *packet, const struct shunt_tuple *to)
-{
-	return unlikely(packet->kind == KIND_ERROR) ? translate_error(skb, packet, to) : translate(skb, packet, to);
-}
-
 /* To the wire, by the next hop that the flow remembers. Size and TTL allow it. Return: the verdict. */
 static __noinline int send_out(struct __sk_buff *skb, struct shunt_interface *from, struct packet *packet, struct shunt_flow *flow)
 {
@@ -135,14 +130,14 @@ static __always_inline void keep_way(struct shunt_flow *flow, const struct bpf_f
 }
 
 /* Begins a masqueraded flow. Return: its original entry, or NULL if there is no port for it. */
-static __always_inline struct shunt_flow *masquerade(struct __sk_buff *skb, struct shunt_interface *from, struct packet *packet,
-						const struct bpf_fib_lookup *fib, __u32 now)
+static __always_inline struct shunt_flow *masquerade(struct __sk_buff *skb, struct shunt_interface *from, __u32 ifindex,
+							     struct packet *packet, const struct bpf_fib_lookup *fib, __u32 now)
 {
 	struct attempt *a;
 	__u8 source[16];
 
 	preferred_source(fib, packet->ipv4, source);
-	a = flow_begin(packet, source, packet->tuple.destination, packet->tuple.dport, skb->ifindex, 0, now);
+	a = flow_begin(packet, source, packet->tuple.destination, packet->tuple.dport, ifindex, 0, now);
 	if (!a)
 		return NULL;
 	keep_way(&a->original, fib, now);
@@ -163,19 +158,19 @@ static __always_inline bool keeps_address(struct __sk_buff *skb, const struct pa
 	if (!(flow->state & SHUNT_FLOW_MASQUERADE) || !(flow->state & SHUNT_FLOW_ORIGINAL) || packet->kind == KIND_ERROR ||
 	    likely(same6(flow->to.source, source)))
 		return true;
-	return flow->way_ifindex == uplink && is_local(skb, skb->ifindex, flow->to.source, packet->ipv4);
+	return flow->way_ifindex == uplink && is_local(skb, flow->from_ifindex, flow->to.source, packet->ipv4);
 }
 
 /* The flow of a packet, if it still is one and of this container, and leaves with the address that it should. */
-static __noinline struct shunt_flow *still(struct __sk_buff *skb, struct packet *packet, const __u8 *source, __u32 uplink,
-					   __u32 now)
+static __always_inline struct shunt_flow *still(struct __sk_buff *skb, struct packet *packet, __u32 from, const __u8 *source,
+						__u32 uplink, __u32 now)
 {
 	struct shunt_flow *flow = bpf_map_lookup_elem(&flows, &packet->tuple);
 	struct shunt_tuple reply;
 
 	if (!flow)
 		return NULL;
-	if (flow->from_ifindex == skb->ifindex && (flow_settled(packet, flow, now) || flow_renew(packet, flow, now) == 0)) {
+	if (flow->from_ifindex == from && (flow_settled(packet, flow, now) || flow_renew(packet, flow, now) == 0)) {
 		if (keeps_address(skb, packet, flow, source, uplink))
 			return flow;
 		invert(&reply, &flow->to);
@@ -210,13 +205,13 @@ static __noinline int leave(struct __sk_buff *skb, struct shunt_interface *from,
 		return hide ? drop(from, SHUNT_DROP_UNTRANSLATED) : UNDECIDED;
 	if (preferred_source(fib, ipv4, source) && hide)
 		return drop(from, SHUNT_DROP_NO_PORT);
-	flow = still(skb, &packet, source, fib->ifindex, now);
+	flow = still(skb, &packet, skb->ifindex, source, fib->ifindex, now);
 	if (!flow) {
 		if (!hide)
 			return UNDECIDED;
 		if (packet.kind != KIND_WHOLE)
 			return drop(from, SHUNT_DROP_UNTRANSLATED);
-		flow = masquerade(skb, from, &packet, fib, now);
+		flow = masquerade(skb, from, skb->ifindex, &packet, fib, now);
 	}
 	/* What is not to the wire, by_flow() has sent. */
 	if (!flow || flow->to_ifindex)
@@ -240,8 +235,9 @@ static __noinline int to_host(struct __sk_buff *skb, struct shunt_interface *fro
 	if (read_packet(skb, L3, &packet) || packet.kind == KIND_LATER)
 		return pass(skb, from);
 	flow = bpf_map_lookup_elem(&flows, &packet.tuple);
+	/* What the host's stack is to route to the wire, it does. */
 	if (flow && flow->from_ifindex == skb->ifindex)
-		return UNDECIDED;
+		return from->flags & SHUNT_F_KERNEL && !flow->to_ifindex ? pass(skb, from) : UNDECIDED;
 	/* What is published is a way into its own network, not out of this one. */
 	if (from->flags & SHUNT_F_INTERNAL)
 		return pass(skb, from);

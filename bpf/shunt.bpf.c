@@ -27,6 +27,7 @@
  */
 #include "from_ct.h"
 #include "from_wire.h"
+#include "to_wire.h"
 #include "to_ct.h"
 
 SEC("tc")
@@ -53,6 +54,19 @@ SEC("tc")
 int shunt_from_wire_l3(struct __sk_buff *skb)
 {
 	return from_wire(skb, 0);
+}
+
+/* At tcx egress of an uplink, for networks that the host's stack routes. */
+SEC("tc")
+int shunt_to_wire(struct __sk_buff *skb)
+{
+	return to_wire(skb, ETH_HLEN);
+}
+
+SEC("tc")
+int shunt_to_wire_l3(struct __sk_buff *skb)
+{
+	return to_wire(skb, 0);
 }
 
 /*

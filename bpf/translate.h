@@ -81,7 +81,7 @@ static __always_inline void follow_complete(struct __sk_buff *skb, __u64 delta)
 
 /**
  * translate() - gives a packet the tuple @to. (KIND_WHOLE, KIND_LATER)
- * @packet: what read_packet() read, with Ethernet header
+ * @packet: what read_packet() read
  *
  * Return: 0, or -1 if the packet is not what it was.
  */
@@ -94,7 +94,7 @@ __global int translate(struct __sk_buff *skb, const struct packet *packet, const
 	if (!packet || !to)
 		return -1;
 	addresses = address_delta(&packet->tuple, to);
-	if (write_addresses(skb, L3, packet->ipv4, to->source, to->destination, addresses))
+	if (write_addresses(skb, packet->base, packet->ipv4, to->source, to->destination, addresses))
 		return -1;
 	if (unlikely(packet->kind == KIND_LATER))
 		goto complete;
@@ -201,14 +201,14 @@ __global int translate_error(struct __sk_buff *skb, const struct packet *packet,
 	invert(&becomes, to);
 	at = packet->transport + 8;
 
-	header = bytes(skb, L3, sizeof(struct iphdr));
+	header = bytes(skb, packet->base, sizeof(struct iphdr));
 	if (!header)
 		return -1;
 	if (packet->ipv4) {
 		map4(old_source, ((struct iphdr *)header)->saddr);
 		map4(old_destination, ((struct iphdr *)header)->daddr);
 	} else {
-		header = bytes(skb, L3, sizeof(struct ipv6hdr));
+		header = bytes(skb, packet->base, sizeof(struct ipv6hdr));
 		if (!header)
 			return -1;
 		copy6(old_source, &((struct ipv6hdr *)header)->saddr);
@@ -217,7 +217,7 @@ __global int translate_error(struct __sk_buff *skb, const struct packet *packet,
 	source = same6(old_source, packet->tuple.source) ? to->source : old_source;
 	destination = to->destination;
 	outer = delta6(old_source, source) + delta6(old_destination, destination);
-	if (write_addresses(skb, L3, packet->ipv4, source, destination, outer))
+	if (write_addresses(skb, packet->base, packet->ipv4, source, destination, outer))
 		return -1;
 
 	/* Inside: an IPv4 header's own checksum undoes what its addresses add. */
@@ -237,6 +237,11 @@ __global int translate_error(struct __sk_buff *skb, const struct packet *packet,
 	follow(check, grown + (packet->ipv4 ? 0 : outer));
 	follow_complete(skb, (packet->ipv4 ? 0 : outer) + grown + delta16(before, *check));
 	return 0;
+}
+
+static __always_inline int retell(struct __sk_buff *skb, const struct packet *packet, const struct shunt_tuple *to)
+{
+	return unlikely(packet->kind == KIND_ERROR) ? translate_error(skb, packet, to) : translate(skb, packet, to);
 }
 
 #endif

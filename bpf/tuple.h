@@ -18,7 +18,8 @@ enum kind {
 struct packet {
 	struct shunt_tuple tuple;
 	__be32 fragment_id;
-	__u16 transport;	/* offset of the transport header from the packet's start */
+	__u16 base;		/* offset of the network header from the packet's start */
+	__u16 transport;	/* and of the transport header */
 	__u8 kind;		/* enum kind */
 	__u8 tcp;		/* TCP's flags */
 	bool fragment;
@@ -211,6 +212,7 @@ __global int read_packet(struct __sk_buff *skb, __u32 base, struct packet *ret)
 	if (!ret)
 		return -1;
 	ret->kind = KIND_WHOLE;
+	ret->base = base;
 	ret->ipv4 = skb->protocol == PROTO_IP;
 	if (ret->ipv4) {
 		const struct iphdr *ip = bytes(skb, base, sizeof(*ip));

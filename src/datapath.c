@@ -31,6 +31,8 @@ const char *const datapath_names[DATAPATH_OBJECTS] = {
 	[PROGRAM_TO_CT] = "shunt_to_ct",
 	[PROGRAM_FROM_WIRE] = "shunt_from_wire",
 	[PROGRAM_FROM_WIRE_L3] = "shunt_from_wire_l3",
+	[PROGRAM_TO_WIRE] = "shunt_to_wire",
+	[PROGRAM_TO_WIRE_L3] = "shunt_to_wire_l3",
 	[PROGRAM_GATE] = "shunt_gate",
 };
 
@@ -310,6 +312,13 @@ static const char *uplink_path(const char *state, uint32_t ifindex, char *buffer
 	return buffer;
 }
 
+/* Behind the number, so that uplinks are found by what is a number. */
+static const char *egress_path(const char *state, uint32_t ifindex, char *buffer)
+{
+	snprintf(buffer, PATH_MAX, "%s/uplinks/%u-out", state, ifindex);
+	return buffer;
+}
+
 static uint32_t program_id(int fd)
 {
 	struct bpf_prog_info info = {};
@@ -357,6 +366,23 @@ int datapath_attach_uplink(const struct datapath *datapath, const char *state, c
 	return r < 0 ? r : 1;
 }
 
+int datapath_attach_egress(const struct datapath *datapath, const char *state, const struct link_state *uplink,
+			   struct shunt_error *error)
+{
+	const enum datapath_object program = uplink->ethernet ? PROGRAM_TO_WIRE : PROGRAM_TO_WIRE_L3;
+	char path[PATH_MAX];
+	struct pin pin;
+	int r;
+
+	egress_path(state, uplink->ifindex, path);
+	if (pin_look(AT_FDCWD, path, &pin) == 0 && pin.here && pin.ifindex == uplink->ifindex)
+		return 0;
+	r = remove_pin(path, error);
+	if (r >= 0)
+		r = attach(datapath->fd[program], uplink->ifindex, BPF_TCX_EGRESS, path, error);
+	return r < 0 ? shunt_fail(error, r, "uplink %s: cannot attach shunt_to_wire: %s", uplink->name, strerror(-r)) : 0;
+}
+
 int datapath_uplink_alive(const struct datapath *datapath, const char *state, uint32_t ifindex)
 {
 	char path[PATH_MAX];
@@ -376,8 +402,9 @@ int datapath_uplink_alive(const struct datapath *datapath, const char *state, ui
 int datapath_detach_uplink(const char *state, uint32_t ifindex, struct shunt_error *error)
 {
 	char path[PATH_MAX];
+	int r = remove_pin(egress_path(state, ifindex, path), error);
 
-	return remove_pin(uplink_path(state, ifindex, path), error);
+	return r < 0 ? r : remove_pin(uplink_path(state, ifindex, path), error);
 }
 
 bool datapath_has_programs(uint32_t ifindex)

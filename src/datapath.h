@@ -25,6 +25,8 @@ enum datapath_object {
 	PROGRAM_TO_CT,
 	PROGRAM_FROM_WIRE,
 	PROGRAM_FROM_WIRE_L3,
+	PROGRAM_TO_WIRE,
+	PROGRAM_TO_WIRE_L3,
 	PROGRAM_GATE,
 	DATAPATH_OBJECTS,
 };
@@ -89,6 +91,10 @@ int datapath_remove_link(int at, const char *path);
  * errno
  */
 int datapath_attach_uplink(const struct datapath *datapath, const char *state, const struct link_state *uplink,
+			   struct shunt_error *error);
+
+/* Attaches shunt_to_wire as well, for networks that the host's stack routes, if it is not there. Return: 0, or an errno */
+int datapath_attach_egress(const struct datapath *datapath, const char *state, const struct link_state *uplink,
 			   struct shunt_error *error);
 
 /* Whether the pinned link of an uplink still attaches a program of ours to that device: 1, 0, or an errno. */

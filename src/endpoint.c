@@ -82,9 +82,14 @@ int endpoint_check_netns(int fd, struct shunt_endpoint *endpoint, struct shunt_e
 	return 0;
 }
 
+static bool network_masquerades(const struct shunt_network *network)
+{
+	return network->masquerade && !network->internal;
+}
+
 static uint32_t network_flags(const struct shunt_network *network)
 {
-	const uint32_t masquerade = network->masquerade && !network->internal && network->routing == SHUNT_ROUTING_BPF ?
+	const uint32_t masquerade = network_masquerades(network) ?
 				    SHUNT_F_MASQUERADE4 | (prefix_is_ula(&network->subnet6) ? SHUNT_F_MASQUERADE6 : 0) : 0;
 
 	return masquerade | (network->isolate ? SHUNT_F_ISOLATE : 0) | (network->internal ? SHUNT_F_INTERNAL : 0) |
@@ -208,11 +213,6 @@ static int begin(struct attachment *a, bool existed, struct shunt_error *error)
 		return shunt_fail(error, r, "%d endpoints are attached, which is the most that there can be; run 'shunt gc'",
 				  SHUNT_MAX_ENDPOINTS);
 	return r < 0 ? shunt_fail(error, r, "cannot write the registry: %s", strerror(-r)) : 0;
-}
-
-static bool network_masquerades(const struct shunt_network *network)
-{
-	return network->masquerade && !network->internal;
 }
 
 /* Whether the ports that the network's endpoints leave from are those that its file asks for. */

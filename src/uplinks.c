@@ -113,7 +113,7 @@ static int wanted(const struct shunt_network *network, const struct uplink_set *
 }
 
 /* Attaches one and lowers the MTU to its own. Return: 1 if it was not attached before, 0, or an errno */
-static int ensure(struct shunt_instance *instance, uint32_t ifindex, uint32_t *mtu, struct shunt_error *error)
+static int ensure(struct shunt_instance *instance, uint32_t ifindex, bool egress, uint32_t *mtu, struct shunt_error *error)
 {
 	struct link_state uplink;
 	int r = link_get(instance->host, NULL, ifindex, &uplink, error);
@@ -122,9 +122,20 @@ static int ensure(struct shunt_instance *instance, uint32_t ifindex, uint32_t *m
 		return 0;	/* gone since its route was read */
 	if (r >= 0)
 		r = datapath_attach_uplink(&instance->datapath, instance->state, &uplink, error);
+	if (r >= 0 && egress) {
+		int failed = datapath_attach_egress(&instance->datapath, instance->state, &uplink, error);
+
+		r = failed < 0 ? failed : r;
+	}
 	if (r >= 0 && (*mtu == 0 || uplink.mtu < *mtu))
 		*mtu = uplink.mtu;
 	return r;
+}
+
+/* Answers of its published ports leave by the stack as well. */
+static bool needs_egress(const struct shunt_network *network)
+{
+	return network->routing == SHUNT_ROUTING_KERNEL && !network->internal;
 }
 
 int uplinks_ensure(struct shunt_instance *instance, const struct shunt_network *network, bool first, uint32_t *ret_mtu,
@@ -143,7 +154,7 @@ int uplinks_ensure(struct shunt_instance *instance, const struct shunt_network *
 	if (r >= 0)
 		r = wanted(network, &all, &set, error);
 	for (size_t i = 0; i < set.n && r >= 0; i++)
-		r = ensure(instance, set.ifindex[i], &mtu, error);
+		r = ensure(instance, set.ifindex[i], needs_egress(network), &mtu, error);
 	if (r < 0)
 		return r;
 	*ret_mtu = mtu > 0 ? mtu : DEFAULT_MTU;
@@ -154,15 +165,18 @@ int uplinks_refresh(struct shunt_instance *instance, const struct shunt_network 
 		    bool complete, struct shunt_error *error)
 {
 	struct uplink_set all = {}, have = {}, want = {};
+	bool egress = false;
 	uint32_t mtu = 0;
 	int changed = 0;
 	int r = defaults(&all, error);
 
 	if (r >= 0)
 		r = attached(instance, &have, error);
-	for (size_t i = 0; i < n_networks && r >= 0; i++)
+	for (size_t i = 0; i < n_networks && r >= 0; i++) {
+		egress |= needs_egress(&networks[i]);
 		if (wanted(&networks[i], &all, &want, NULL) < 0 || (networks[i].uplinks_auto && all.n == 0))
 			complete = false;
+	}
 	for (size_t i = 0; i < have.n && r >= 0; i++) {
 		if (has(&want, have.ifindex[i]))
 			continue;
@@ -173,7 +187,7 @@ int uplinks_refresh(struct shunt_instance *instance, const struct shunt_network 
 		changed++;
 	}
 	for (size_t i = 0; i < want.n && r >= 0; i++) {
-		r = ensure(instance, want.ifindex[i], &mtu, error);
+		r = ensure(instance, want.ifindex[i], egress, &mtu, error);
 		changed += r > 0;
 	}
 	return r < 0 ? r : changed;

@@ -1,0 +1,42 @@
+#!/bin/bash
+# "routing": "kernel": the host's packet filter sees every packet with the container's own address, and masquerade works
+# all the same, behind it.
+. "$(dirname "$0")/lib.bash"
+
+world
+ip -n beyond route del 10.0.0.0/8
+ip -n beyond -6 route del fd00::/8
+mkdir -p /etc/shunt/networks
+echo '{ "subnets": ["10.51.0.0/24", "fd51::/64"], "routing": "kernel" }' >/etc/shunt/networks/stack.json
+echo 1 >/proc/sys/net/ipv4/ip_forward
+echo 1 >/proc/sys/net/ipv6/conf/all/forwarding
+plain one --network stack
+nft -f - <<NFT
+table inet seen {
+        counter out { }
+        counter back { }
+        chain forward {
+                type filter hook forward priority 0; policy drop;
+                ip saddr $(address4 one) counter name out accept
+                ip6 saddr $(address6 one) counter name out accept
+                ip daddr $(address4 one) counter name back accept
+                ip6 daddr $(address6 one) counter name back accept
+        }
+}
+NFT
+seen() { nft -j list counter inet seen "$1" | jq '.nftables[] | select(.counter).counter.packets'; }
+
+background /tmp/beyond beyond "$here/net.py" serve
+for way in "IPv4 10.99.0.2" "IPv6 fd99::2"; do
+        read -r family server <<<"$way"
+        check "$family: TCP both ways, 8 MiB of it there, and UDP both ways, whole and in fragments" in_ct one "$here/net.py" exchange "$server" 8
+        check "$family: ping in fragments" in_ct one ping -n -q -c 3 -i 0.05 -W 5 -s 4000 "$server"
+done
+check "FORWARD has seen it go" test "$(seen out)" -gt 100
+check "and come back" test "$(seen back)" -gt 100
+nft flush chain inet seen forward
+check_not "and drops what nothing accepts" in_ct one ping -n -q -c 1 -W 1 10.99.0.2
+finish_background
+shunt detach one
+nothing_left
+finish
