@@ -71,7 +71,7 @@ static int counters_json(const struct shunt_counters *counters, sd_json_variant 
 		int r;
 
 		/* Unused slots of the ABI are nobody's business, unless a newer program counts there. */
-		if (i > SHUNT_DROP_NO_NEIGHBOUR && counters->dropped[i] == 0)
+		if (i >= SHUNT_DROP_KNOWN && counters->dropped[i] == 0)
 			continue;
 		r = sd_json_variant_set_field_unsigned(&dropped, shunt_drop_name(i), counters->dropped[i]);
 		if (r < 0)

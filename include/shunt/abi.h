@@ -45,6 +45,7 @@ enum shunt_drop {
 	SHUNT_DROP_NO_NEIGHBOUR,	/* to one whom nobody knows, when too many such are being looked for */
 	SHUNT_DROP_NO_PORT,	/* masquerade: none of the ports tried is free, or the way has no address to leave with */
 	SHUNT_DROP_UNTRANSLATED,	/* masquerade: a protocol without ports, or a fragment whose first has not been seen */
+	SHUNT_DROP_KNOWN,	/* how many there are */
 	SHUNT_DROP_MAX = 16,	/* room to grow without a new layout */
 };
 
