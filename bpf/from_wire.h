@@ -88,14 +88,20 @@ static __noinline int deliver_flow(struct __sk_buff *skb, __u32 base, struct pac
 
 /*
  * What the host's stack does not know either, it answers with a reset, which would end a connection whose flow was forgotten
- * and that its container could still go on with (F3). A connection that is tried is refused as ever. Return: the verdict.
+ * and that its container could still go on with (F3). A connection that is tried is refused as ever, and what the host forwards
+ * for others goes on. Return: the verdict.
  */
 static __noinline int not_of_flow(struct __sk_buff *skb, struct packet *packet)
 {
+	long way;
+
 	if (packet->fragment)
 		fragment_forget(packet);
 	if (packet->kind != KIND_WHOLE || packet->tuple.protocol != IPPROTO_TCP ||
 	    (packet->tcp & (TCP_SYN | TCP_ACK)) == TCP_SYN || !may_leave_from(IPPROTO_TCP, bpf_ntohs(packet->tuple.dport)))
+		return NEXT;
+	way = way_to(skb, skb->ifindex, packet->tuple.destination, packet->ipv4);
+	if (way != BPF_FIB_LKUP_RET_NOT_FWDED && way != BPF_FIB_LKUP_RET_FWD_DISABLED)
 		return NEXT;
 	return host_listens(skb, &packet->tuple) ? NEXT : DROP;
 }
@@ -156,6 +162,8 @@ static __noinline void routed(struct __sk_buff *skb, __u32 base, __u32 ifindex)
 	now = flow_clock();
 	flow = bpf_map_lookup_elem(&flows, &packet.tuple);
 	if (flow && flow->to_ifindex == ifindex && (flow_settled(&packet, flow, now) || flow_renew(&packet, flow, now) == 0))
+		return;
+	if (packet.reply)
 		return;
 	invert(&back, &packet.tuple);
 	reply.to = back;

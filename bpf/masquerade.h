@@ -209,7 +209,7 @@ static __noinline int leave(struct __sk_buff *skb, struct shunt_interface *from,
 	if (!flow) {
 		if (!hide)
 			return UNDECIDED;
-		if (packet.kind != KIND_WHOLE)
+		if (packet.kind != KIND_WHOLE || packet.reply)
 			return drop(from, SHUNT_DROP_UNTRANSLATED);
 		flow = masquerade(skb, from, skb->ifindex, &packet, fib, now);
 	}

@@ -42,12 +42,8 @@ static __always_inline bool perhaps6(struct __sk_buff *skb, const struct ipv6hdr
 	return (void *)(port + 2) > (void *)(long)skb->data_end || port_known(port[1]);
 }
 
-/*
- * Return: whether an address is one of the host's, as far as its routing table tells: one without a route seems so, too.
- *
- * @ifindex: any host end, which the look-up is for
- */
-static __noinline bool is_local(struct __sk_buff *skb, __u32 ifindex, const __u8 *address, bool ipv4)
+/* Return: what bpf_fib_lookup() answers for an address. @ifindex: where a packet to it came in */
+static __noinline long way_to(struct __sk_buff *skb, __u32 ifindex, const __u8 *address, bool ipv4)
 {
 	struct bpf_fib_lookup fib = { .ifindex = ifindex };
 
@@ -56,7 +52,17 @@ static __noinline bool is_local(struct __sk_buff *skb, __u32 ifindex, const __u8
 		fib.ipv4_dst = ((const __be32 *)address)[3];
 	else
 		__builtin_memcpy(fib.ipv6_dst, address, sizeof(fib.ipv6_dst));
-	return bpf_fib_lookup(skb, &fib, sizeof(fib), BPF_FIB_LOOKUP_SKIP_NEIGH) == BPF_FIB_LKUP_RET_NOT_FWDED;
+	return bpf_fib_lookup(skb, &fib, sizeof(fib), BPF_FIB_LOOKUP_SKIP_NEIGH);
+}
+
+/*
+ * Return: whether an address is one of the host's, as far as its routing table tells: one without a route seems so, too.
+ *
+ * @ifindex: any host end, which the look-up is for
+ */
+static __always_inline bool is_local(struct __sk_buff *skb, __u32 ifindex, const __u8 *address, bool ipv4)
+{
+	return way_to(skb, ifindex, address, ipv4) == BPF_FIB_LKUP_RET_NOT_FWDED;
 }
 
 /* Return: whether a backend may be asked for by a packet: it is published, by no socket of the host, and the address is its own. */

@@ -24,6 +24,7 @@ struct packet {
 	__u8 tcp;		/* TCP's flags */
 	bool fragment;
 	bool ipv4;
+	bool reply;		/* of an echo: it begins no flow */
 	bool partial;		/* the checksum of this header is still to be completed, and holds its pseudo header's sum */
 };
 
@@ -193,6 +194,7 @@ static __always_inline int read_transport(struct __sk_buff *skb, struct packet *
 	}
 	if (unlikely(is_error(protocol, header[0])))
 		return read_quoted(skb, ret->transport + 8, ret);
+	ret->reply = header[0] == (protocol == IPPROTO_ICMPV6 ? ICMPV6_ECHO_REPLY : ICMP_ECHOREPLY);
 	return echo_ports(&ret->tuple, header);
 }
 
