@@ -88,10 +88,19 @@ static const struct endpoint endpoints[EVERYBODY] = {
 
 static struct shunt_bpf *skel;
 
+/* What a test adds to its endpoints, before put_interface(). */
+static struct {
+	uint32_t flags;
+	uint16_t port_low, port_high;
+} also[EVERYBODY];
+
 static inline struct shunt_interface interface_of(enum who who)
 {
 	const struct endpoint *e = &endpoints[who];
-	struct shunt_interface i = { .flags = e->flags | SHUNT_F_ADDRESS4 | SHUNT_F_ADDRESS6, .mtu = e->mtu };
+	struct shunt_interface i = {
+		.flags = e->flags | also[who].flags | SHUNT_F_ADDRESS4 | SHUNT_F_ADDRESS6, .mtu = e->mtu,
+		.port_low = also[who].port_low, .port_high = also[who].port_high,
+	};
 
 	assert_int_equal(inet_pton(AF_INET, e->address4, &i.address4), 1);
 	assert_int_equal(inet_pton(AF_INET6, e->address6, i.address6), 1);
@@ -325,32 +334,41 @@ static inline void check_packet(const char *where, const uint8_t *have, size_t l
 			fail_msg("%s: byte %zu is %02x, not %02x", where, i, have[i], want->data[i]);
 }
 
-static inline void check(const char *file, int line, struct hook hook, struct packet in, struct outcome want)
+/* Runs a program. @ret: the packet that came out. Return: the verdict. */
+static inline int run(const char *where, struct hook hook, const struct packet *in, struct packet *ret)
 {
 	struct __sk_buff ctx = {
 		.ifindex = hook.ifindex, .ingress_ifindex = hook.ingress_ifindex, .gso_size = hook.gso_size,
 		.gso_segs = hook.gso_size ? 2 : 0,
 	};
-	uint8_t out[PACKET_MAX];
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = in.data, .data_size_in = in.len, .data_out = out,
-		    .data_size_out = sizeof(out), .ctx_in = &ctx, .ctx_size_in = sizeof(ctx), .ctx_out = &ctx,
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = in->data, .data_size_in = in->len, .data_out = ret->data,
+		    .data_size_out = sizeof(ret->data), .ctx_in = &ctx, .ctx_size_in = sizeof(ctx), .ctx_out = &ctx,
 		    .ctx_size_out = sizeof(ctx), .flags = hook.flags);
-	char where[128];
-	int r;
+	int r = bpf_prog_test_run_opts(bpf_program__fd(hook.program), &opts);
 
-	snprintf(where, sizeof(where), "%s:%d: %s", file, line, hook.name);
-	r = bpf_prog_test_run_opts(bpf_program__fd(hook.program), &opts);
 	if (r)
 		fail_msg("%s: could not run: %s", where, strerror(-r));
-	if ((int)opts.retval != want.verdict)
-		fail_msg("%s: verdict is %d, not %d", where, (int)opts.retval, want.verdict);
+	ret->len = opts.data_size_out;
+	if (opts.retval != DROPPED && ret->len != in->len && ctx.gso_segs)
+		fail_msg("%s: an answer of ours is still to be segmented", where);
+	return opts.retval;
+}
+
+static inline void check(const char *file, int line, struct hook hook, struct packet in, struct outcome want)
+{
+	struct packet out;
+	char where[128];
+	int verdict;
+
+	snprintf(where, sizeof(where), "%s:%d: %s", file, line, hook.name);
+	verdict = run(where, hook, &in, &out);
+	if (verdict != want.verdict)
+		fail_msg("%s: verdict is %d, not %d", where, verdict, want.verdict);
 	if (!want.out.len)
 		want.out = in;
-	else if (want.out.len != in.len && ctx.gso_segs)
-		fail_msg("%s: an answer of ours is still to be segmented", where);
 	/* Nobody sees what is dropped, and a failed answer may have cut it. */
 	if (want.verdict != DROPPED)
-		check_packet(where, out, opts.data_size_out, &want.out);
+		check_packet(where, out.data, out.len, &want.out);
 	check_counters(where, &in, &want);
 }
 

@@ -38,6 +38,10 @@ struct spec {
 	int protocol;		/* of the transport */
 	int type;		/* ICMP's, 8 or 128 if left out */
 	int payload;		/* bytes behind the transport header */
+	int sport, dport;	/* 40000 and 443 if left out; of an ICMP echo, one of them is the identifier */
+	uint8_t flags;		/* TCP's */
+	bool unsummed;		/* a UDP packet without a checksum */
+	uint16_t tweak;		/* added to the payload's first bytes, to get a certain checksum */
 	unsigned int frag;	/* IPv4: flags and offset, as in the header */
 	uint8_t tos;
 	const char *extra;	/* IPv4: options; IPv6: extension headers, the last of which is followed by @protocol */
@@ -88,6 +92,14 @@ static inline uint32_t pseudo(const struct packet *p, size_t len, int protocol)
 	return sum16(addresses, is4(p) ? 8 : 32, len + protocol);
 }
 
+/* A transport header's checksum; UDP's is never 0, which means that there is none. */
+static inline void seal(uint8_t *l4, size_t len, int at, uint32_t before, int protocol)
+{
+	uint16_t check = finish(sum16(l4, len, before));
+
+	put16(l4 + at, check || protocol != IPPROTO_UDP ? check : 0xffff);
+}
+
 /* Writes a transport header and its payload at the packet's end, sealed. */
 static inline void transport(struct packet *p, const struct spec *s)
 {
@@ -100,16 +112,20 @@ static inline void transport(struct packet *p, const struct spec *s)
 		l4[i] = i < (size_t)head ? 0 : 'a' + i % 26;
 	if (s->protocol == IPPROTO_ICMP || s->protocol == IPPROTO_ICMPV6) {
 		l4[0] = s->type == ZERO ? 0 : s->type ?: (s->protocol == IPPROTO_ICMP ? 8 : 128);
+		put16(l4 + 4, s->sport | s->dport);
 	} else {
-		put16(l4, 40000);
-		put16(l4 + 2, 443);
+		put16(l4, s->sport ?: 40000);
+		put16(l4 + 2, s->dport ?: 443);
 		if (s->protocol == IPPROTO_TCP)
-			l4[12] = 5 << 4;
+			put16(l4 + 12, 5 << 12 | s->flags);
 		else
 			put16(l4 + 4, len);
 		check = s->protocol == IPPROTO_TCP ? 16 : 6;
 	}
-	put16(l4 + check, finish(sum16(l4, len, s->protocol == IPPROTO_ICMP ? 0 : pseudo(p, len, s->protocol))));
+	if (s->tweak)
+		put16(l4 + head, s->tweak);
+	if (!s->unsummed)
+		seal(l4, len, check, s->protocol == IPPROTO_ICMP ? 0 : pseudo(p, len, s->protocol), s->protocol);
 	p->len += len;
 }
 
@@ -184,21 +200,20 @@ static inline struct packet macs(struct packet p, const uint8_t *to, const uint8
 }
 
 /**
- * icmp_error() - the error that is to answer a packet.
+ * icmp_quoting() - an error about a packet.
  * @offender: the packet
- * @from: the answer's source
+ * @from: the error's source
  * @mtu: the field behind the checksum, 0 for most types
+ * @quote: bytes that are quoted, the network header included
  */
-static inline struct packet icmp_error(const struct packet *offender, const char *from, int type, int code,
-				       unsigned int mtu)
+static inline struct packet icmp_quoting(const struct packet *offender, const char *from, int type, int code,
+					 unsigned int mtu, size_t quote)
 {
 	bool v4 = is4(offender);
-	size_t head = v4 ? 20 : 40, limit = v4 ? 576 : 1280, quote = offender->len - ETH_HLEN;
+	size_t head = v4 ? 20 : 40;
 	struct packet p = { 0 };
 	uint8_t *ip = p.data + ETH_HLEN, *icmp = ip + head;
 
-	if (quote > limit - head - 8)
-		quote = limit - head - 8;
 	p.len = ETH_HLEN + head + 8 + quote;
 	memcpy(p.data, offender->data + ETH_ALEN, ETH_ALEN);
 	memcpy(p.data + ETH_ALEN, offender->data, ETH_ALEN);
@@ -223,6 +238,15 @@ static inline struct packet icmp_error(const struct packet *offender, const char
 		put16(icmp + 2, finish(sum16(icmp, 8 + quote, pseudo(&p, 8 + quote, IPPROTO_ICMPV6))));
 	}
 	return p;
+}
+
+/* The error that is to answer a packet, with as much of it as an error may have. */
+static inline struct packet icmp_error(const struct packet *offender, const char *from, int type, int code,
+				       unsigned int mtu)
+{
+	size_t most = is4(offender) ? 576 - 20 - 8 : 1280 - 40 - 8, all = offender->len - ETH_HLEN;
+
+	return icmp_quoting(offender, from, type, code, mtu, all < most ? all : most);
 }
 
 #endif
