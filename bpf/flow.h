@@ -154,10 +154,10 @@ static __noinline int flow_renew(struct packet *packet, struct shunt_flow *flow,
 		return -1;
 	} else if (other) {
 		state |= other->state;
-		if (!other->seen || !same_tuple(&other->to, &back) ||
+		if (!other->seen || host_end_gone(flow->to_ifindex) || !same_tuple(&other->to, &back) ||
 		    (flow_dead(&key, other, now) && flow_dead(&key, flow, now)))
 			goto forget;
-	} else if (flow_dead(&key, flow, now)) {
+	} else if (host_end_gone(flow->to_ifindex) || flow_dead(&key, flow, now)) {
 		goto forget;
 	}
 	state = next_state(packet, flow, state) & ~STATE_KEPT;
@@ -191,7 +191,7 @@ struct attempt {
 	bool host;			/* the address is the host's, whose sockets must not have the port */
 	bool ranged;			/* only ports that are for masquerading */
 	bool desperate;			/* takes closed_port, too */
-	bool adopted;			/* the entry was there already */
+	bool opens;			/* a connection, whatever was before it */
 };
 
 /* Too large for the stack beside all else that is on the way here. */
@@ -244,6 +244,21 @@ static __always_inline bool may_leave_from(__u8 protocol, __u32 port)
 	return !((protocol == IPPROTO_TCP ? p->tcp : protocol == IPPROTO_UDP ? p->udp : 0) & bit);
 }
 
+/* Makes an entry that was there a new flow's, with what it knows unless that is @over. Return: 0, or -1 if it has been taken. */
+static __always_inline int adopt(struct attempt *a, struct shunt_flow *entry, __u32 seen, bool over)
+{
+	const __u32 was = __sync_val_compare_and_swap(&entry->seen, seen, a->reply.seen);
+
+	if (was != seen && was != a->reply.seen)
+		return -1;
+	if (over)
+		entry->state = a->reply.state;
+	else
+		entry->state |= a->reply.state;
+	a->original.state |= entry->state & ~STATE_KEPT;
+	return 0;
+}
+
 /* Claims one port for the reply's entry (F1, F2). Return: 0, or negative if it is not to be had. */
 __global int try_port(struct __sk_buff *skb, struct attempt *a, __u32 port)
 {
@@ -257,15 +272,15 @@ __global int try_port(struct __sk_buff *skb, struct attempt *a, __u32 port)
 	taken = bpf_map_lookup_elem(&flows, &a->key);
 	if (taken) {
 		const __u32 seen = taken->seen;
+		const bool dead = flow_dead(&a->key, taken, a->reply.seen);
 
 		if (!seen)
 			return -1;
 		/* It is this flow's: the other entry was lost, or another CPU is just before us. */
-		if (taken->to_ifindex == a->reply.to_ifindex && same_tuple(&taken->to, &a->reply.to)) {
-			a->adopted = true;
-			return 0;
-		}
-		if (!flow_dead(&a->key, taken, a->reply.seen) && !host_end_gone(taken->to_ifindex)) {
+		if (taken->from_ifindex == a->reply.from_ifindex && taken->to_ifindex == a->reply.to_ifindex &&
+		    same_tuple(&taken->to, &a->reply.to))
+			return adopt(a, taken, seen, dead || a->opens);
+		if (!dead && !host_end_gone(taken->to_ifindex) && !host_end_gone(taken->from_ifindex)) {
 			if (!flow_closed(taken))
 				return -1;
 			if (!a->desperate) {
@@ -291,7 +306,7 @@ static __always_inline __u64 mix(__u64 x)
 }
 
 #define TRIES 64
-#define STRIDE 7919	/* prime, so that it meets all of a range that it does not divide */
+#define STRIDE 7919	/* prime, so that it meets all of a range that is no multiple of it */
 
 /**
  * claim_port() - finds a port for a flow, and claims it.
@@ -314,7 +329,7 @@ __global int claim_port(struct __sk_buff *skb, struct attempt *a, const struct s
 	span = (a->port_high - a->port_low + 1) & 0x1ffff;
 	if (!span)
 		return -1;
-	step = STRIDE % span ?: 1;
+	step = span % STRIDE ? STRIDE % span : 1;
 	address = (const word *)tuple->source;
 	at = mix(mix(flow_secret ^ address[0]) ^ address[1] ^ (__u64)own << 8 ^ tuple->protocol) % span;
 	for (int i = 0; i < TRIES; i++) {
@@ -353,9 +368,11 @@ static __always_inline struct attempt *flow_begin(const struct packet *packet, c
 	invert(&a->reply.to, &packet->tuple);
 	a->reply.from_ifindex = to;
 	a->reply.to_ifindex = from;
-	a->original.state = SHUNT_FLOW_ORIGINAL;
+	a->opens = (packet->tcp & (TCP_SYN | TCP_ACK)) == TCP_SYN;
 	a->original.from_ifindex = from;
 	a->original.to_ifindex = to;
+	a->original.state = SHUNT_FLOW_ORIGINAL;
+	a->original.state = next_state(packet, &a->original, SHUNT_FLOW_ORIGINAL);
 	a->original.seen = a->reply.seen = now;
 	return a;
 }
@@ -368,6 +385,7 @@ static __always_inline struct attempt *flow_begin(const struct packet *packet, c
 static __always_inline struct shunt_flow *flow_make(struct __sk_buff *skb, struct packet *packet, struct attempt *a)
 {
 	struct shunt_flow *first;
+	struct shunt_tuple reply;
 
 	a->reply.state = a->original.state & ~SHUNT_FLOW_ORIGINAL;
 	if (claim_port(skb, a, &packet->tuple))
@@ -375,9 +393,12 @@ static __always_inline struct shunt_flow *flow_make(struct __sk_buff *skb, struc
 	invert(&a->original.to, &a->key);
 	if (likely(bpf_map_update_elem(&flows, &packet->tuple, &a->original, BPF_NOEXIST) == 0))
 		return &a->original;
-	if (!a->adopted)
-		bpf_map_delete_elem(&flows, &a->key);
+	/* It may be that the other CPU has adopted what we claimed. */
 	first = bpf_map_lookup_elem(&flows, &packet->tuple);
+	if (first)
+		invert(&reply, &first->to);
+	if (!first || !same_tuple(&reply, &a->key))
+		bpf_map_delete_elem(&flows, &a->key);
 	return first && first->from_ifindex == a->original.from_ifindex ? first : NULL;
 }
 

@@ -109,10 +109,11 @@ static __noinline int not_of_flow(struct __sk_buff *skb, struct packet *packet)
 /* Return: whether a packet from the wire has a source that cannot be out there. */
 static __always_inline bool forged(const struct packet *packet)
 {
+	const __u8 *source = packet->kind == KIND_ERROR ? packet->teller : packet->tuple.source;
+
 	if (packet->ipv4)
-		return never_routed4(((const __be32 *)packet->tuple.source)[3]) ||
-		       bpf_map_lookup_elem(&addresses4, packet->tuple.source + 12);
-	return never_routed6((const struct in6_addr *)packet->tuple.source) || bpf_map_lookup_elem(&addresses6, packet->tuple.source);
+		return never_routed4(((const __be32 *)source)[3]) || bpf_map_lookup_elem(&addresses4, source + 12);
+	return never_routed6((const struct in6_addr *)source) || bpf_map_lookup_elem(&addresses6, source);
 }
 
 /**
@@ -124,7 +125,7 @@ static __always_inline bool forged(const struct packet *packet)
 static __noinline int of_flow(struct __sk_buff *skb, __u32 base)
 {
 	struct packet packet = {};
-	struct shunt_interface *me;
+	struct shunt_interface *me = NULL;
 	struct shunt_flow *flow;
 	__u32 now, ifindex;
 
@@ -132,15 +133,22 @@ static __noinline int of_flow(struct __sk_buff *skb, __u32 base)
 		return NEXT;
 	now = flow_clock();
 	flow = bpf_map_lookup_elem(&flows, &packet.tuple);
-	if (!flow || flow->from_ifindex || !flow->to_ifindex ||
-	    (!flow_settled(&packet, flow, now) && flow_renew(&packet, flow, now)))
+	if (likely(flow && !flow->from_ifindex)) {
+		ifindex = flow->to_ifindex;
+		me = bpf_map_lookup_elem(&interfaces, &ifindex);
+		if (unlikely(!me && packet.kind == KIND_WHOLE))
+			bpf_map_delete_elem(&flows, &packet.tuple);
+	}
+	if (unlikely(!me || (packet.kind == KIND_ERROR && forged(&packet)) ||
+		     (!flow_settled(&packet, flow, now) && flow_renew(&packet, flow, now)))) {
 		flow = forged(&packet) ? NULL : publish_from_wire(skb, &packet, now);
-	if (!flow)
-		return not_of_flow(skb, &packet);
-	ifindex = flow->to_ifindex;
-	me = bpf_map_lookup_elem(&interfaces, &ifindex);
-	if (!me)
-		return NEXT;
+		if (!flow)
+			return not_of_flow(skb, &packet);
+		ifindex = flow->to_ifindex;
+		me = bpf_map_lookup_elem(&interfaces, &ifindex);
+		if (!me)
+			return NEXT;
+	}
 	if (packet.fragment && packet.kind == KIND_WHOLE)
 		fragment_ports(&packet);
 	return deliver_flow(skb, base, &packet, flow, me);

@@ -176,7 +176,9 @@ static __always_inline struct shunt_flow *still(struct __sk_buff *skb, struct pa
 		invert(&reply, &flow->to);
 		bpf_map_delete_elem(&flows, &reply);
 	}
-	bpf_map_delete_elem(&flows, &packet->tuple);
+	/* An error quotes what it likes: others' flows, too. */
+	if (packet->kind != KIND_ERROR)
+		bpf_map_delete_elem(&flows, &packet->tuple);
 	return NULL;
 }
 
@@ -231,17 +233,20 @@ static __noinline int to_host(struct __sk_buff *skb, struct shunt_interface *fro
 {
 	struct packet packet = {};
 	struct shunt_flow *flow;
+	__u32 now = flow_clock();
 
-	if (read_packet(skb, L3, &packet) || packet.kind == KIND_LATER)
+	if (read_packet(skb, L3, &packet) || (packet.kind == KIND_LATER && fragment_ports(&packet)))
 		return pass(skb, from);
 	flow = bpf_map_lookup_elem(&flows, &packet.tuple);
 	/* What the host's stack is to route to the wire, it does. */
-	if (flow && flow->from_ifindex == skb->ifindex)
+	if (flow && flow->from_ifindex == skb->ifindex && (flow_settled(&packet, flow, now) || flow_renew(&packet, flow, now) == 0))
 		return from->flags & SHUNT_F_KERNEL && !flow->to_ifindex ? pass(skb, from) : UNDECIDED;
 	/* What is published is a way into its own network, not out of this one. */
 	if (from->flags & SHUNT_F_INTERNAL)
 		return pass(skb, from);
-	return publish_hairpin(skb, from, &packet, flow_clock()) ? pass(skb, from) : UNDECIDED;
+	if (flow && packet.kind == KIND_WHOLE)
+		bpf_map_delete_elem(&flows, &packet.tuple);
+	return publish_hairpin(skb, from, &packet, now) ? pass(skb, from) : UNDECIDED;
 }
 
 #endif

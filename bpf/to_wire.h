@@ -35,10 +35,10 @@ static __noinline int leave_masqueraded(struct __sk_buff *skb, struct shunt_inte
 	flow = still(skb, packet, ifindex, source, fib.ifindex, now);
 	if (!flow && !masquerades(from, packet->ipv4))
 		return NEXT;
-	if (!flow && packet->kind == KIND_WHOLE)
+	if (!flow && packet->kind == KIND_WHOLE && !packet->reply)
 		flow = masquerade(skb, from, ifindex, packet, &fib, now);
 	if (!flow)
-		return drop(from, packet->kind == KIND_WHOLE ? SHUNT_DROP_NO_PORT : SHUNT_DROP_UNTRANSLATED);
+		return drop(from, packet->kind == KIND_WHOLE && !packet->reply ? SHUNT_DROP_NO_PORT : SHUNT_DROP_UNTRANSLATED);
 	flow->way_ifindex = fib.ifindex;
 	flow->way_until = now + 1;
 	return retell(skb, packet, &flow->to) ? drop(from, SHUNT_DROP_MALFORMED) : NEXT;

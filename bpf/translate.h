@@ -187,37 +187,22 @@ static __always_inline int translate_quoted(struct __sk_buff *skb, __u32 at, con
  */
 __global int translate_error(struct __sk_buff *skb, const struct packet *packet, const struct shunt_tuple *to)
 {
-	__u8 old_source[16], old_destination[16];
-	const __u8 *source, *destination;
+	const __u8 *source;
 	struct shunt_tuple quoted, becomes;
 	__u64 outer, inner, grown = 0;
 	__sum16 *check, before;
 	__u32 at;
 	__u8 *header;
 
-	if (!packet || !to || packet->partial)
+	if (!packet || !to)
 		return -1;
 	invert(&quoted, &packet->tuple);
 	invert(&becomes, to);
 	at = packet->transport + 8;
 
-	header = bytes(skb, packet->base, sizeof(struct iphdr));
-	if (!header)
-		return -1;
-	if (packet->ipv4) {
-		map4(old_source, ((struct iphdr *)header)->saddr);
-		map4(old_destination, ((struct iphdr *)header)->daddr);
-	} else {
-		header = bytes(skb, packet->base, sizeof(struct ipv6hdr));
-		if (!header)
-			return -1;
-		copy6(old_source, &((struct ipv6hdr *)header)->saddr);
-		copy6(old_destination, &((struct ipv6hdr *)header)->daddr);
-	}
-	source = same6(old_source, packet->tuple.source) ? to->source : old_source;
-	destination = to->destination;
-	outer = delta6(old_source, source) + delta6(old_destination, destination);
-	if (write_addresses(skb, packet->base, packet->ipv4, source, destination, outer))
+	source = same6(packet->teller, packet->tuple.source) ? to->source : packet->teller;
+	outer = delta6(packet->teller, source) + delta6(packet->tuple.destination, to->destination);
+	if (write_addresses(skb, packet->base, packet->ipv4, source, to->destination, outer))
 		return -1;
 
 	/* Inside: an IPv4 header's own checksum undoes what its addresses add. */

@@ -17,6 +17,7 @@ enum kind {
 
 struct packet {
 	struct shunt_tuple tuple;
+	__u8 teller[16];	/* of an error: its own source, mapped */
 	__be32 fragment_id;
 	__u16 base;		/* offset of the network header from the packet's start */
 	__u16 transport;	/* and of the transport header */
@@ -116,7 +117,7 @@ static __always_inline bool is_error(__u8 protocol, __u8 type)
  * Reads the tuple of the packet that an ICMP error quotes, and turns it round. @at is where the quote begins. What is
  * quoted with IPv4 options or IPv6 extension headers is not looked into: whoever sends such, sends it untranslated.
  *
- * Return: 0, or -1 if there is none that could be of a flow.
+ * Return: 0, or -1 if there is none that could be of a flow, or the error is not for who sent it.
  */
 static __always_inline int read_quoted(struct __sk_buff *skb, __u32 at, struct packet *ret)
 {
@@ -148,6 +149,9 @@ static __always_inline int read_quoted(struct __sk_buff *skb, __u32 at, struct p
 	} else if (quoted.protocol != (ret->ipv4 ? IPPROTO_ICMP : IPPROTO_ICMPV6) || echo_ports(&quoted, transport)) {
 		return -1;
 	}
+	if (!same6(quoted.source, ret->tuple.destination))
+		return -1;
+	copy6(ret->teller, ret->tuple.source);
 	invert(&ret->tuple, &quoted);
 	ret->kind = KIND_ERROR;
 	return 0;
@@ -192,8 +196,8 @@ static __always_inline int read_transport(struct __sk_buff *skb, struct packet *
 		ret->tuple.dport = ((__be16 *)header)[1];
 		return 0;
 	}
-	if (unlikely(is_error(protocol, header[0])))
-		return read_quoted(skb, ret->transport + 8, ret);
+	if (unlikely(is_error(protocol, header[0])))	/* no sum of anyone's choice may be written to what it quotes */
+		return checksum_partial(skb) ? -1 : read_quoted(skb, ret->transport + 8, ret);
 	ret->reply = header[0] == (protocol == IPPROTO_ICMPV6 ? ICMPV6_ECHO_REPLY : ICMP_ECHOREPLY);
 	return echo_ports(&ret->tuple, header);
 }
