@@ -5,6 +5,7 @@
 #   make sanitized   what unit tests and scenarios on this kernel run: the same with ASan and UBSan
 #   make faults      an hour of killed and failed kernel calls; needs root
 #   make fuzz        each fuzz target for ten minutes, or FUZZ_SECONDS
+#   make bench       the tables and charts of test/bench/results: an hour
 #   make demo        two containers talk, and disappear without a trace; needs root
 #   make install     with DESTDIR, PREFIX and the directories below
 
@@ -48,6 +49,7 @@ UNIT := $(patsubst %.c,$(B)/%,$(wildcard test/unit/*.c))
 PACKET := $(patsubst %.c,$(B)/%,$(wildcard test/bpf/*.c))
 ATTACK := $(B)/test/attack/packets $(B)/test/attack/flood $(B)/test/attack/inside.bpf.o
 FAULTS := $(patsubst %.c,$(B)/%,$(wildcard test/faults/*.c))
+BENCH := $(B)/bench/mark $(B)/bench/count.so $(B)/bench/programs
 FUZZ := $(patsubst %.c,$(B)/%,$(wildcard test/fuzz/*.c))
 FUZZ_ENGINE := $(patsubst %.c,$(B)/fuzz/%.o,$(filter-out src/main.c,$(SOURCES)))
 FUZZ_CFLAGS = $(filter-out -Werror,$(CFLAGS)) -Wno-unknown-warning-option -g -O1 -fno-sanitize-recover=undefined \
@@ -55,7 +57,7 @@ FUZZ_CFLAGS = $(filter-out -Werror,$(CFLAGS)) -Wno-unknown-warning-option -g -O1
 FUZZ_SECONDS ?= 600
 NEXT := $(B)/next/programs/build/shunt $(B)/next/layout/build/shunt
 
-.PHONY: all check units sanitized fuzz faults demo install uninstall clean
+.PHONY: all check units sanitized fuzz faults bench demo install uninstall clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -84,7 +86,7 @@ $(B)/%.skel.h: $(B)/%.bpf.o
 	$(call say,SKEL)
 	$(Q)$(BPFTOOL) gen skeleton $< name $(notdir $*)_bpf >$@
 
-$(B)/src/loader.o $(PACKET): $(B)/shunt.skel.h
+$(B)/src/loader.o $(PACKET) $(B)/bench/programs: $(B)/shunt.skel.h
 
 $(B)/test/bpf/publish: $(B)/test/bpf/programs/publish.skel.h
 $(B)/test/bpf/programs/publish.bpf.o: $(wildcard bpf/*.h) include/shunt/abi.h
@@ -110,6 +112,17 @@ $(B)/test/faults/%: test/faults/%.c
 	@mkdir -p $(@D)
 	$(call say,TEST)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -o $@ $< $(LDLIBS)
+
+$(B)/bench/%: test/bench/%.c test/bench/mark.h $(wildcard test/bpf/*.h)
+	@mkdir -p $(@D)
+	$(call say,BENCH)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< $(LDLIBS) -lcmocka
+
+# A plugin of QEMU's.
+$(B)/bench/%.so: test/bench/%.c test/bench/mark.h
+	@mkdir -p $(@D)
+	$(call say,BENCH)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -fPIC -shared -o $@ $<
 
 # The engine, instrumented.
 $(B)/fuzz/%.o: %.c $(B)/shunt.skel.h
@@ -146,6 +159,9 @@ check: all $(PACKET) $(ATTACK) $(FAULTS) $(FUZZ) $(NEXT) sanitized
 # Each kernel call of each verb, killed there and failed with each errno. check takes some of them.
 faults: all $(FAULTS)
 	PATH=$(CURDIR)/$(B):$$PATH LAB_DRIVER=veth test/faults/all.sh
+
+bench: all $(BENCH)
+	test/bench/bench all
 
 demo: all
 	test/lab/lab run --kernel stable --driver netkit test/demo.sh

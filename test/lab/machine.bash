@@ -108,7 +108,8 @@ qemu_command() { # KERNEL SHARE CONSOLE APPEND
                 -device virtio-serial-pci
         )
         if [ "$count" = yes ]; then
-                qemu+=(-accel tcg,thread=single -cpu "$tcg_cpu" -smp 1 -icount 'shift=0,sleep=off')
+                # Each round of a string instruction counts: without ERMS the kernel copies eight bytes in one, not one.
+                qemu+=(-accel tcg,thread=single -cpu "$tcg_cpu,-erms" -smp 1 -icount 'shift=0,sleep=off' ${plugin:+-plugin "$plugin"})
         elif [ "$(accelerator)" = kvm ]; then
                 qemu+=(-accel kvm -cpu host -smp "$cpus")
         else

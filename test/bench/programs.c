@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+/*
+ * programs.c - nanoseconds of each BPF program for an ordinary packet, compiled and on this machine's CPU, by
+ * BPF_PROG_TEST_RUN: without the driver, the redirect that it asks for, and all else of the kernel.
+ *
+ * Prints for each one line: bench-program {"program": ..., "what": ..., "ns": [LOWER QUARTILE, MEDIAN, UPPER QUARTILE]}.
+ * A program that does nothing says what the clock and the call cost; it is in all of them.
+ */
+#include "../bpf/harness.h"
+
+enum { ROUNDS = 20000, BATCH = 100 };
+
+static struct turn {
+	const char *program, *what;
+	int fd;
+	struct __sk_buff ctx;
+	struct packet packet;
+	uint32_t took[ROUNDS];
+} turns[16];
+static size_t n_turns;
+
+static int nothing(void)
+{
+	const struct bpf_insn code[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = TCX_NEXT },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+
+	return bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "nothing", "GPL", code, 2, NULL);
+}
+
+static void add(const char *what, struct hook hook, int fd, struct packet packet)
+{
+	struct turn *turn = &turns[n_turns++];
+
+	assert_true(n_turns <= sizeof(turns) / sizeof(*turns));
+	*turn = (struct turn){ hook.name, what, fd, { .ifindex = hook.ifindex, .ingress_ifindex = hook.ingress_ifindex }, packet };
+}
+
+static void run(struct turn *turn, size_t round)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = turn->packet.data, .data_size_in = turn->packet.len,
+		    .ctx_in = &turn->ctx, .ctx_size_in = sizeof(turn->ctx));
+
+	assert_int_equal(bpf_prog_test_run_opts(turn->fd, &opts), 0);
+	turn->took[round] = opts.duration;
+}
+
+static int by_size(const void *a, const void *b)
+{
+	return *(const uint32_t *)a < *(const uint32_t *)b ? -1 : *(const uint32_t *)a > *(const uint32_t *)b;
+}
+
+static void each_program_takes_its_time(void **state)
+{
+	const struct packet out4 = PACKET(.from = ALICE4, .to = WIRE4), out6 = PACKET(.from = ALICE6, .to = WIRE6);
+	const struct packet in4 = ARRIVING(.from = WIRE4, .to = ALICE4), in6 = ARRIVING(.from = WIRE6, .to = ALICE6);
+	const struct packet near4 = PACKET(.from = ALICE4, .to = "10.207.0.3"), near6 = PACKET(.from = ALICE6, .to = "fd07::3");
+
+	(void)state;
+#define ADD(what, hook, packet) add(what, hook, bpf_program__fd(hook.program), packet)
+	add("nothing", (struct hook){ "nothing", NULL, .ifindex = UPLINK }, nothing(), in4);
+	ADD("to another machine, IPv4", FROM_CT(ALICE), out4);
+	ADD("to another machine, IPv6", FROM_CT(ALICE), out6);
+	ADD("to another container, IPv4", FROM_CT(ALICE), near4);
+	ADD("to another container, IPv6", FROM_CT(ALICE), near6);
+	ADD("from another machine, IPv4", FROM_WIRE(), in4);
+	ADD("from another machine, IPv6", FROM_WIRE(), in6);
+	ADD("for nobody of ours, IPv4", FROM_WIRE(), ARRIVING(.from = WIRE4, .to = "198.51.100.1"));
+
+	/* Interleaved, in batches: a cache is warm as under load, and what happens to the machine happens to all. */
+	for (size_t round = 0; round < ROUNDS; round += BATCH)
+		for (struct turn *turn = turns; turn < turns + n_turns; turn++)
+			for (size_t i = 0; i < BATCH; i++)
+				run(turn, round + i);
+	for (struct turn *turn = turns; turn < turns + n_turns; turn++) {
+		qsort(turn->took, ROUNDS, sizeof(*turn->took), by_size);
+		printf("bench-program {\"program\":\"%s\",\"what\":\"%s\",\"ns\":[%u,%u,%u]}\n", turn->program, turn->what,
+		       turn->took[ROUNDS / 4], turn->took[ROUNDS / 2], turn->took[ROUNDS / 4 * 3]);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = { TEST(each_program_takes_its_time) };
+
+	return cmocka_run_group_tests_name("programs", tests, setup, teardown);
+}

@@ -1,0 +1,135 @@
+#!/usr/bin/python3 -SE
+"""Makes what people read out of what the guests have said.
+
+  report.py collect VERSIONS LOG... >RESULTS   the figures of each LOG (one boot each, in which host was measured too) as JSON,
+                                               beside what is in the JSON file VERSIONS
+  report.py table RESULTS                      Markdown
+  report.py chart RESULTS                      SVG
+  report.py guard RESULTS LOG                  fails if a share in LOG is worse than the one in RESULTS by more than 3 %
+
+A share is the host's own cost in the same boot over the peer's: 1 is as cheap as the host, 0.5 twice as dear.
+"""
+import json
+import statistics
+import sys
+
+TESTS = ["TCP_RR", "TCP_CRR", "TCP_STREAM", "UDP_RR", "UDP_STREAM"]
+PATHS = {"out": "From a container to another machine", "ct": "From container to container; host: two processes on lo"}
+TOLERANCE = 0.03
+
+
+def key(figure):
+    return figure["path"], figure["family"], figure["test"]
+
+
+def read_log(path):
+    """One boot's figures, each with its median, spread and share."""
+    with open(path, encoding="utf-8", errors="replace") as log:
+        figures = [json.loads(line[len("bench "):]) for line in log if line.startswith("bench {")]
+    for figure in figures:
+        figure["median"] = statistics.median(figure["ns"])
+        figure["spread"] = round((max(figure["ns"]) - min(figure["ns"])) / figure["median"], 4)
+    host = {key(figure): figure["median"] for figure in figures if figure["peer"] == "host"}
+    for figure in figures:
+        figure["share"] = round(host[key(figure)] / figure["median"], 4)
+    return figures
+
+
+def collect(versions, *logs):
+    with open(versions, encoding="utf-8") as file:
+        results = json.load(file)
+    results["figures"] = []
+    for boot, log in enumerate(logs):
+        results["figures"] += [{"boot": boot, **figure} for figure in read_log(log)]
+    head = json.dumps({k: v for k, v in results.items() if k != "figures"}, indent=1)
+    lines = ",\n  ".join(json.dumps(figure) for figure in results["figures"])
+    print(f'{head[:-2]},\n "figures": [\n  {lines}\n ]\n}}')
+
+
+def load(path):
+    """RESULTS by peer; of the host, which every boot has measured, the first."""
+    with open(path, encoding="utf-8") as file:
+        results = json.load(file)
+    peers = {}
+    for figure in results["figures"]:
+        peers.setdefault(figure["peer"], {}).setdefault(key(figure), figure)
+    order = sorted(peers, key=lambda p: (p != "host", -peers[p]["out", 4, "TCP_RR"]["share"]))
+    return results, {peer: peers[peer] for peer in order}
+
+
+def cell(figure):
+    """A spread of 2 % and more shows."""
+    spread = f" ±{figure['spread'] / 2:.0%}" if figure["spread"] >= 0.02 else ""
+    return f"{figure['share']:.2f} ({figure['median']:.0f}{spread})"
+
+
+def table(path):
+    results, peers = load(path)
+    print(f"Kernel {results['kernel']}. Share of the host (instructions for one transaction, packet of 64 bytes, or 64 KiB).")
+    for where, title in PATHS.items():
+        for family in 4, 6:
+            rows = {p: f for p, f in peers.items() if (where, family, "TCP_RR") in f}
+            print(f"\n### {title}, IPv{family}\n\n| | {' | '.join(TESTS)} |\n|---|{'---:|' * len(TESTS)}")
+            for peer, figures in rows.items():
+                cells = [figures.get((where, family, test)) for test in TESTS]
+                cells = [cell(c) if c else "-" for c in cells]
+                print(f"| {'**' + peer + '**' if is_ours(peer) else peer} | {' | '.join(cells)} |")
+    hosts = {}
+    for figure in results["figures"]:
+        if figure["peer"] == "host":
+            hosts.setdefault(key(figure), []).append(figure["median"])
+    spread = sorted(figure["spread"] for figure in results["figures"])
+    between = sorted((max(h) - min(h)) / min(h) for h in hosts.values())
+    print(f"\nRuns of a figure lie apart by {spread[len(spread) // 2]:.1%} in the median and {spread[-1]:.1%} at most; "
+          f"the host's figures in {len(next(iter(hosts.values())))} boots by "
+          f"{between[len(between) // 2]:.1%} and {between[-1]:.1%}.")
+
+
+def is_ours(peer):
+    return peer.startswith("shunt")
+
+
+def chart(path):
+    results, peers = load(path)
+    tests, left, wide, high, top = TESTS[:3], 190, 190, 22, 62
+    height = top + high * len(peers) + 34
+    width = left + len(tests) * wide + 10
+    print(f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" font-family="DejaVu Sans, sans-serif" '
+          f'font-size="12"><rect width="100%" height="100%" fill="white"/>'
+          f'<text x="10" y="20" font-size="15" font-weight="bold">A container talks to another machine: share of the '
+          f"host's own speed</text>")
+    for column, test in enumerate(tests):
+        print(f'<text x="{left + column * wide}" y="46" font-weight="bold">{test}</text>')
+    for row, (peer, figures) in enumerate(peers.items()):
+        y = top + row * high
+        ours = is_ours(peer)
+        weight = ' font-weight="bold"' if ours else ""
+        print(f'<text x="{left - 10}" y="{y + 10}" text-anchor="end"{weight}>{peer}</text>')
+        for column, test in enumerate(tests):
+            figure = figures.get(("out", 4, test))
+            if figure:
+                x, bar = left + column * wide, figure["share"] * (wide - 50)
+                print(f'<rect x="{x}" y="{y - 2}" width="{bar:.1f}" height="15" fill="{"#c0392b" if ours else "#8fa3b3"}"/>'
+                      f'<text x="{x + bar + 5:.1f}" y="{y + 10}"{weight}>{figure["share"]:.2f}</text>')
+    print(f'<text x="10" y="{height - 12}" font-size="11" fill="#555">IPv4, netperf, Linux {results["kernel"]}, one CPU, '
+          f"counted instructions of the whole machine, both ends. Longer is better.</text></svg>")
+
+
+def guard(path, log):
+    _, peers = load(path)
+    figures = [figure for figure in read_log(log) if is_ours(figure["peer"])]
+    worse = 0
+    for figure in figures:
+        before = peers[figure["peer"]][key(figure)]["share"]
+        bad = figure["share"] < before * (1 - TOLERANCE)
+        worse += bad
+        print(f"{'WORSE' if bad else 'ok'}: {figure['peer']} {figure['test']} IPv{figure['family']} {figure['path']}: "
+              f"{figure['share']:.3f} of the host, committed {before:.3f}")
+    return 1 if worse or not figures else 0
+
+
+if __name__ == "__main__":
+    verbs = {"collect": collect, "table": table, "chart": chart, "guard": guard}
+    if len(sys.argv) < 3 or sys.argv[1] not in verbs:
+        sys.exit(__doc__)
+    sys.exit(verbs[sys.argv[1]](*sys.argv[2:]))

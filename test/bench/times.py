@@ -1,0 +1,71 @@
+#!/usr/bin/python3 -SE
+"""Makes what a real CPU has said into results.
+
+  times.py collect CPU PROGRAMS REAL STARTUP COUNTED >RESULTS   from the logs of programs.c, of peers in real time (one after
+                                          another, in rounds that begin with host), of startup.sh here, and in a guest that counts
+  times.py table RESULTS                  Markdown
+"""
+import json
+import statistics
+import sys
+
+
+def lines(path, word):
+    with open(path, encoding="utf-8", errors="replace") as file:
+        return [json.loads(line[len(word) + 1:]) for line in file if line.startswith(word + " {")]
+
+
+def quartiles(values, digits=0):
+    ordered = statistics.quantiles(values, n=4) if len(values) > 1 else values * 3
+    return [round(v, digits) for v in (ordered[0], statistics.median(values), ordered[2])]
+
+
+def ratios(figures):
+    """Of each peer and test, the shares of the host in the same round."""
+    rounds, shares = {}, {}
+    for figure in figures:
+        rounds.setdefault((figure["peer"], figure["test"]), []).append(figure["ns"][0])
+    for (peer, test), values in rounds.items():
+        shares.setdefault(peer, {})[test] = quartiles([h / v for h, v in zip(rounds["host", test], values)], 3)
+    bridge, ours = "cni-bridge", "shunt-veth"
+    shares[f"{ours} / {bridge}"] = {test: quartiles([b / v for b, v in zip(rounds[bridge, test], rounds[ours, test])], 3)
+                                    for peer, test in rounds if peer == ours}
+    return shares, min(len(v) for v in rounds.values())
+
+
+def collect(cpu, programs, real, startup, counted):
+    shares, rounds = ratios(lines(real, "bench"))
+    instructions = {s["what"]: round(statistics.median(s["ns"])) for s in lines(counted, "bench-startup")}
+    starts = [{"what": s["what"], "rounds": len(s["ns"]), "ms": quartiles([ns / 1e6 for ns in s["ns"]], 2),
+               "instructions": instructions[s["what"]]}
+              for s in sorted(lines(startup, "bench-startup"), key=lambda s: statistics.median(s["ns"]))]
+    json.dump({"cpu": cpu, "programs": lines(programs, "bench-program"), "rounds": rounds, "shares": shares, "startup": starts},
+              sys.stdout, indent=1)
+    print()
+
+
+def table(path):
+    with open(path, encoding="utf-8") as file:
+        results = json.load(file)
+    print(f"CPU: {results['cpu']}.\n\n### A BPF program for one packet (BPF_PROG_TEST_RUN)\n")
+    print("| program | packet | ns, median (quartiles) |\n|---|---|---:|")
+    for p in results["programs"]:
+        print(f"| {p['program']} | {p['what']} | {p['ns'][1]} ({p['ns'][0]}-{p['ns'][2]}) |")
+    print(f"\n### In real time: share of the host's speed, {results['rounds']} interleaved rounds, median (quartiles)\n")
+    tests = list(results["shares"]["host"])
+    print(f"| | {' | '.join(tests)} |\n|---|{'---:|' * len(tests)}")
+    for peer, shares in results["shares"].items():
+        if peer != "host":
+            print(f"| {peer} | {' | '.join('{1:.2f} ({0:.2f}-{2:.2f})'.format(*shares[test]) for test in tests)} |")
+    print("\n### To give a namespace its network\n\n| | ms, median (quartiles) | rounds | million instructions |")
+    print("|---|---:|---:|---:|")
+    for s in results["startup"]:
+        low, middle, high = s["ms"]
+        print(f"| {s['what']} | {middle:.1f} ({low:.1f}-{high:.1f}) | {s['rounds']} | {s['instructions'] / 1e6:.1f} |")
+
+
+if __name__ == "__main__":
+    verbs = {"collect": collect, "table": table}
+    if len(sys.argv) < 3 or sys.argv[1] not in verbs:
+        sys.exit(__doc__)
+    verbs[sys.argv[1]](*sys.argv[2:])
