@@ -12,6 +12,15 @@
 #include "cross.h"
 #include "masquerade.h"
 
+/*
+ * Only uplinks are ours. What else the host has, as a bridge of another engine's or a tunnel, has its answers come back by the
+ * host's stack, and its rules there, which are for what goes in too.
+ */
+static __always_inline bool is_uplink(__u32 ifindex)
+{
+	return bpf_map_lookup_elem(&uplinks, &ifindex);
+}
+
 static __always_inline int from_ct4(struct __sk_buff *skb, struct shunt_interface *from)
 {
 	struct ethhdr *eth = headers(skb, L3 + sizeof(struct iphdr));
@@ -60,6 +69,8 @@ static __always_inline int from_ct4(struct __sk_buff *skb, struct shunt_interfac
 	}
 	if (unlikely(answer || on_link || from->flags & SHUNT_F_INTERNAL))
 		return unrouted(skb, from, answer, ip->ttl > 1 ? fib.mtu_result : 0, on_link);
+	if (unlikely(!is_uplink(fib.ifindex)))
+		return pass(skb, from);
 	if (unlikely(ip->ttl <= 1))
 		return ttl_used_up(skb, from);
 	if (from->flags & (SHUNT_F_MASQUERADE4 | SHUNT_F_PUBLISHED)) {
@@ -124,6 +135,8 @@ static __always_inline int from_ct6(struct __sk_buff *skb, struct shunt_interfac
 	}
 	if (unlikely(answer || on_link || from->flags & SHUNT_F_INTERNAL))
 		return unrouted(skb, from, answer, ip->hop_limit > 1 ? fib.mtu_result : 0, on_link);
+	if (unlikely(!is_uplink(fib.ifindex)))
+		return pass(skb, from);
 	if (unlikely(ip->hop_limit <= 1))
 		return ttl_used_up(skb, from);
 	if (from->flags & (SHUNT_F_MASQUERADE6 | SHUNT_F_PUBLISHED)) {

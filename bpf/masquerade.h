@@ -182,14 +182,9 @@ static __always_inline struct shunt_flow *still(struct __sk_buff *skb, struct pa
 	return NULL;
 }
 
-static __always_inline bool is_uplink(__u32 ifindex)
-{
-	return bpf_map_lookup_elem(&uplinks, &ifindex);
-}
-
 /**
- * leave() - sends a packet by the way that the routing table has just told: of the flow that it is of, or masqueraded if that
- * way is by an uplink.
+ * leave() - sends a packet by the way that the routing table has just told, by an uplink: of the flow that it is of, or
+ * masqueraded.
  * @fib: the successful look-up, with the address that the route prefers if the container is masqueraded
  *
  * Return: the verdict, or UNDECIDED if it is to go as it is.
@@ -197,7 +192,7 @@ static __always_inline bool is_uplink(__u32 ifindex)
 static __noinline int leave(struct __sk_buff *skb, struct shunt_interface *from, struct bpf_fib_lookup *fib)
 {
 	const bool ipv4 = skb->protocol == PROTO_IP;
-	const bool hide = masquerades(from, ipv4) && is_uplink(fib->ifindex);
+	const bool hide = masquerades(from, ipv4);
 	struct packet packet = {};
 	struct shunt_flow *flow;
 	__u32 now = flow_clock();

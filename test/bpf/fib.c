@@ -41,6 +41,18 @@ static void routes_of_all_kinds_are_followed(void **state)
 	CHECK(FROM_CT(ALICE), PACKET(.from = ALICE6, .to = "2001:db8:f::1"), PASS_ON, .tx = ALICE);
 }
 
+/* Its TTL too: what another engine's bridge guards, its rules have a say in. */
+static void what_is_no_uplink_is_the_stack_s(void **state)
+{
+	(void)state;
+	take_uplink(NARROW);
+	for (int ttl = 1; ttl < 3; ttl++) {
+		CHECK(FROM_CT(ALICE), PACKET(.from = ALICE4, .to = NARROW4, .ttl = ttl), PASS_ON, .tx = ALICE);
+		CHECK(FROM_CT(ALICE), PACKET(.from = ALICE6, .to = NARROW6, .ttl = ttl), PASS_ON, .tx = ALICE);
+	}
+	put_uplink(NARROW);
+}
+
 static void rules_by_class_are_followed(void **state)
 {
 	(void)state;
@@ -170,6 +182,7 @@ int main(void)
 		TEST(the_host_itself_gets_the_packet_untouched),
 		TEST(without_a_route_the_host_answers),
 		TEST(routes_of_all_kinds_are_followed),
+		TEST(what_is_no_uplink_is_the_stack_s),
 		TEST(rules_by_class_are_followed),
 		TEST(rules_by_port_are_followed_and_fragments_have_none),
 		TEST(nothing_is_forwarded_where_forwarding_is_off),

@@ -236,6 +236,18 @@ static inline void make_routes(void)
 		shell("ip %s", routes[i]);
 }
 
+static inline void put_uplink(uint32_t ifindex)
+{
+	const uint32_t none = 0;
+
+	assert_int_equal(bpf_map_update_elem(bpf_map__fd(skel->maps.uplinks), &ifindex, &none, BPF_ANY), 0);
+}
+
+static inline void take_uplink(uint32_t ifindex)
+{
+	assert_int_equal(bpf_map_delete_elem(bpf_map__fd(skel->maps.uplinks), &ifindex), 0);
+}
+
 static inline void load(void)
 {
 	skel = shunt_bpf__open_and_load();
@@ -244,6 +256,8 @@ static inline void load(void)
 		put_interface(who, 0);
 		put_addresses(who);
 	}
+	put_uplink(UPLINK);
+	put_uplink(NARROW);
 }
 
 static inline int setup(void **state)

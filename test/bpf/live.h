@@ -142,6 +142,8 @@ static inline int setup_live(void **state)
 	shell("ip link set lo up");
 	shell("ip link set wire addrgenmode none address 02:00:00:00:00:c8 up");
 	shell("ip link set tunnel addrgenmode none mtu 1420 up");
+	put_uplink(if_nametoindex("wire"));
+	put_uplink(if_nametoindex("tunnel"));
 	shell("ip address add 198.51.100.1/24 dev wire; ip address add 2001:db8:100::1/64 dev wire nodad");
 	await_local(getpid(), "2001:db8:100::1");
 	shell("ip neigh add " WIRE_ROUTER4 " lladdr 02:00:00:00:ff:fe dev wire nud permanent");

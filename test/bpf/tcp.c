@@ -19,6 +19,7 @@ static int setup_tcp(void **state)
 	setup_live(state);
 	far = hold_namespace();
 	shell("ip link add far index %d type veth peer name eth0 netns %d && ip link set far up", FAR_INDEX, far);
+	put_uplink(FAR_INDEX);
 	shell("ip address add 100.64.0.1/24 dev far; ip address add 2001:db8:64::1/64 dev far nodad");
 	shell("ip -4 route add " FAR4 " dev far mtu lock 1300; ip -6 route add " FAR6 " dev far mtu lock 1300");
 	shell("nsenter -n -t %d sh -c 'ip link set lo up; ip link set eth0 up; ip address add " FAR4 "/24 dev eth0; "

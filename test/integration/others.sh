@@ -172,6 +172,8 @@ theirs "podman"
 ours "podman beside"
 check "from one of shunt's, podman's published port is reached" tcp one 10.99.0.1 8000
 check "IPv6 too" tcp one fd99::1 8000
+check "and podman's container itself, as netavark's rules let anybody" tcp one 10.89.0.2 7000
+check "IPv6 too" tcp one fd89::2 7000
 check "podman's reach one of shunt's" tcp pod "$v4" 7000
 check "IPv6 too" tcp pod "$v6" 7000
 
@@ -196,6 +198,11 @@ with_docker=("docker 10.99.0.2 7000" "beyond 10.99.0.1 8001" "one 10.99.0.1 8001
 theirs "Docker's rules, which drop what is forwarded" "pod 10.99.0.1 8001" "${with_docker[@]}"
 ours "Docker's rules"
 check "which keep strangers from a port that is not published" refused beyond 172.17.0.2 7000
+# Not even one packet gets there.
+guarded() { nft -j list chain ip raw PREROUTING | jq '[.nftables[].rule.expr[]?.counter.packets // empty] | add'; }
+before=$(guarded)
+check "and shunt's containers too" refused one 172.17.0.2 7000
+check "by a rule of Docker's" test "$(guarded)" -gt "$before"
 
 # All three at once, to one server: each has its own ports of the one address of the host.
 many() { for ((i = 0; i < 50; i++)); do tcp "$1" 10.99.0.2 7000 || return 1; done; }
