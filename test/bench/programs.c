@@ -6,7 +6,7 @@
  * Prints for each one line: bench-program {"program": ..., "what": ..., "ns": [LOWER QUARTILE, MEDIAN, UPPER QUARTILE]}.
  * A program that does nothing says what the clock and the call cost; it is in all of them.
  */
-#include "../bpf/harness.h"
+#include "../bpf/nat.h"
 
 enum { ROUNDS = 20000, BATCH = 100 };
 
@@ -37,7 +37,7 @@ static void add(const char *what, struct hook hook, int fd, struct packet packet
 	*turn = (struct turn){ hook.name, what, fd, { .ifindex = hook.ifindex, .ingress_ifindex = hook.ingress_ifindex }, packet };
 }
 
-static void run(struct turn *turn, size_t round)
+static void take(struct turn *turn, size_t round)
 {
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = turn->packet.data, .data_size_in = turn->packet.len,
 		    .ctx_in = &turn->ctx, .ctx_size_in = sizeof(turn->ctx));
@@ -53,26 +53,35 @@ static int by_size(const void *a, const void *b)
 
 static void each_program_takes_its_time(void **state)
 {
-	const struct packet out4 = PACKET(.from = ALICE4, .to = WIRE4), out6 = PACKET(.from = ALICE6, .to = WIRE6);
-	const struct packet in4 = ARRIVING(.from = WIRE4, .to = ALICE4), in6 = ARRIVING(.from = WIRE6, .to = ALICE6);
-	const struct packet near4 = PACKET(.from = ALICE4, .to = "10.207.0.3"), near6 = PACKET(.from = ALICE6, .to = "fd07::3");
+	static const char *const plain[2] = { "10.210.0.2", "fd10::2" };	/* STRANGER's, who is not masqueraded */
+	static const char *const whats[2][5] = {
+		{ "to another machine, IPv4", "the same, masqueraded", "to another container, IPv4", "from another machine, IPv4",
+		  "the same, to one that is masqueraded" },
+		{ "to another machine, IPv6", "the same, masqueraded", "to another container, IPv6", "from another machine, IPv6",
+		  "the same, to one that is masqueraded" },
+	};
 
 	(void)state;
 #define ADD(what, hook, packet) add(what, hook, bpf_program__fd(hook.program), packet)
-	add("nothing", (struct hook){ "nothing", NULL, .ifindex = UPLINK }, nothing(), in4);
-	ADD("to another machine, IPv4", FROM_CT(ALICE), out4);
-	ADD("to another machine, IPv6", FROM_CT(ALICE), out6);
-	ADD("to another container, IPv4", FROM_CT(ALICE), near4);
-	ADD("to another container, IPv6", FROM_CT(ALICE), near6);
-	ADD("from another machine, IPv4", FROM_WIRE(), in4);
-	ADD("from another machine, IPv6", FROM_WIRE(), in6);
-	ADD("for nobody of ours, IPv4", FROM_WIRE(), ARRIVING(.from = WIRE4, .to = "198.51.100.1"));
+	add("nothing", (struct hook){ "nothing", NULL, .ifindex = UPLINK }, nothing(),
+	    arriving(leg(IPPROTO_UDP, WIRE4, 53, HOST4, 53)));
+	for (int v6 = 0; v6 < 2; v6++) {
+		const struct spec out = leg(IPPROTO_UDP, alice[v6], 5000, wire[v6], 53);
+		const int port = LEAVES(ALICE, out);
+
+		ADD(whats[v6][0], FROM_CT(STRANGER), departing(leg(IPPROTO_UDP, plain[v6], 5000, wire[v6], 53)));
+		ADD(whats[v6][1], FROM_CT(ALICE), departing(out));
+		ADD(whats[v6][2], FROM_CT(ALICE), departing(leg(IPPROTO_UDP, alice[v6], 5000, bob[v6], 53)));
+		ADD(whats[v6][3], FROM_WIRE(), arriving(leg(IPPROTO_UDP, wire[v6], 53, plain[v6], 5000)));
+		ADD(whats[v6][4], FROM_WIRE(), arriving(leg(IPPROTO_UDP, wire[v6], 53, host[v6], port)));
+	}
+	ADD("for nobody of ours, IPv4", FROM_WIRE(), arriving(leg(IPPROTO_UDP, WIRE4, 53, HOST4, 53)));
 
 	/* Interleaved, in batches: a cache is warm as under load, and what happens to the machine happens to all. */
 	for (size_t round = 0; round < ROUNDS; round += BATCH)
 		for (struct turn *turn = turns; turn < turns + n_turns; turn++)
 			for (size_t i = 0; i < BATCH; i++)
-				run(turn, round + i);
+				take(turn, round + i);
 	for (struct turn *turn = turns; turn < turns + n_turns; turn++) {
 		qsort(turn->took, ROUNDS, sizeof(*turn->took), by_size);
 		printf("bench-program {\"program\":\"%s\",\"what\":\"%s\",\"ns\":[%u,%u,%u]}\n", turn->program, turn->what,
@@ -82,7 +91,7 @@ static void each_program_takes_its_time(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { TEST(each_program_takes_its_time) };
+	const struct CMUnitTest tests[] = { NAT_TEST(each_program_takes_its_time) };
 
 	return cmocka_run_group_tests_name("programs", tests, setup, teardown);
 }
