@@ -97,6 +97,21 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, SHUNT_MAX_LOCALS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct shunt_in6);
+	__type(value, __u32);
+} locals SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, SHUNT_DIALLED);
+	__type(key, struct shunt_dialled);
+	__type(value, struct shunt_dialled_as);
+} dialled SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, SHUNT_MAX_UPLINKS_ATTACHED);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, __u32);

@@ -27,8 +27,9 @@
  */
 #include "from_ct.h"
 #include "from_wire.h"
-#include "to_wire.h"
+#include "socket.h"
 #include "to_ct.h"
+#include "to_wire.h"
 
 SEC("tc")
 int shunt_from_ct(struct __sk_buff *skb)
@@ -80,6 +81,78 @@ int shunt_gate(struct __sk_buff *skb)
 	const struct sk_buff *inside = bpf_cast_to_kern_ctx(skb);
 
 	return BPF_CORE_READ_BITFIELD(inside, tc_skip_classify) ? DROP : NEXT;
+}
+
+/*
+ * At sockets, from the root of cgroup2 down: what the host itself says to a published port leads to the container without a
+ * packet that would have to be changed. Of each pair of programs the first is for IPv4.
+ */
+SEC("cgroup/connect4")
+int shunt_connect4(struct bpf_sock_addr *ctx)
+{
+	dial(ctx, false, false);
+	return ALLOW;
+}
+
+SEC("cgroup/connect6")
+int shunt_connect6(struct bpf_sock_addr *ctx)
+{
+	dial(ctx, true, false);
+	return ALLOW;
+}
+
+SEC("cgroup/sendmsg4")
+int shunt_sendmsg4(struct bpf_sock_addr *ctx)
+{
+	dial(ctx, false, true);
+	return ALLOW;
+}
+
+SEC("cgroup/sendmsg6")
+int shunt_sendmsg6(struct bpf_sock_addr *ctx)
+{
+	dial(ctx, true, true);
+	return ALLOW;
+}
+
+SEC("cgroup/recvmsg4")
+int shunt_recvmsg4(struct bpf_sock_addr *ctx)
+{
+	recall(ctx, false);
+	return ALLOW;
+}
+
+SEC("cgroup/recvmsg6")
+int shunt_recvmsg6(struct bpf_sock_addr *ctx)
+{
+	recall(ctx, true);
+	return ALLOW;
+}
+
+SEC("cgroup/getpeername4")
+int shunt_getpeername4(struct bpf_sock_addr *ctx)
+{
+	recall(ctx, false);
+	return ALLOW;
+}
+
+SEC("cgroup/getpeername6")
+int shunt_getpeername6(struct bpf_sock_addr *ctx)
+{
+	recall(ctx, true);
+	return ALLOW;
+}
+
+SEC("cgroup/bind4")
+int shunt_bind4(struct bpf_sock_addr *ctx)
+{
+	return reserve(ctx, false);
+}
+
+SEC("cgroup/bind6")
+int shunt_bind6(struct bpf_sock_addr *ctx)
+{
+	return reserve(ctx, true);
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -95,6 +95,10 @@ static void options_text(const char *state, const struct shunt_request *request,
 		fprintf(f, " --mtu %u", request->mtu);
 	if (request->driver)
 		fprintf(f, " --driver %s", shunt_driver_name(request->driver));
+	for (size_t i = 0; i < request->n_publish; i++)
+		fprintf(f, " --publish %s", request->publish[i]);
+	if (request->service)
+		fprintf(f, " --service %s", request->service);
 	fclose(f);
 }
 

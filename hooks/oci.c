@@ -61,6 +61,7 @@ int oci_read(int fd, char **ret, size_t *ret_size, struct shunt_error *error)
 void oci_request_done(struct oci_request *request)
 {
 	free(request->addresses);
+	free(request->publish);
 	*request = (struct oci_request){};
 }
 
@@ -106,9 +107,24 @@ static int set_address(struct oci_request *r, const char *value, struct shunt_er
 
 static int set_publish(struct oci_request *r, const char *value, struct shunt_error *error)
 {
-	(void)r;
-	return shunt_fail(error, -EOPNOTSUPP, "publishing ports (\"%s\") is not supported yet; leave it out, and reach the "
-			  "container at its address", value);
+	struct shunt_request *request = &r->request;
+
+	r->publish = strdup(value);
+	if (!r->publish)
+		return shunt_fail(error, -ENOMEM, "out of memory");
+	for (char *rest = r->publish, *one; (one = strsep(&rest, ","));) {
+		if (request->n_publish == SHUNT_MAX_PUBLISH)
+			return shunt_fail(error, -E2BIG, "more than %d of them, each of which can be a range", SHUNT_MAX_PUBLISH);
+		request->publish[request->n_publish++] = one;
+	}
+	return 0;
+}
+
+static int set_service(struct oci_request *r, const char *value, struct shunt_error *error)
+{
+	(void)error;
+	r->request.service = value;
+	return 0;
 }
 
 static const struct {
@@ -121,6 +137,7 @@ static const struct {
 	{ "shunt.mtu", set_mtu },
 	{ "shunt.mode", set_mode },
 	{ "shunt.publish", set_publish },
+	{ "shunt.service", set_service },
 };
 
 static int set_annotation(struct oci_request *request, const struct oci_annotation *annotation,
@@ -138,7 +155,7 @@ static int set_annotation(struct oci_request *request, const struct oci_annotati
 		return 0;
 	}
 	return shunt_fail(error, -EINVAL, "annotation \"%s\" is unknown; there are shunt.network, shunt.address, "
-			  "shunt.interface, shunt.mtu, shunt.mode", annotation->key);
+			  "shunt.interface, shunt.mtu, shunt.mode, shunt.publish, shunt.service", annotation->key);
 }
 
 int oci_request(const struct oci_state *state, struct oci_request *ret, struct shunt_error *error)

@@ -36,6 +36,7 @@ int oci_read(int fd, char **ret, size_t *ret_size, struct shunt_error *error);
 struct oci_request {
 	struct shunt_request request;
 	char *addresses;
+	char *publish;
 };
 
 void oci_request_done(struct oci_request *request);
@@ -46,7 +47,7 @@ void oci_request_done(struct oci_request *request);
  *
  * An annotation shunt.* that we do not know is an error: what was meant by it would silently not happen.
  *
- * Return: 0; -EINVAL or -ERANGE for a value; -EOPNOTSUPP for what does not work yet
+ * Return: 0; -EINVAL, -E2BIG or -ERANGE for a value
  */
 int oci_request(const struct oci_state *state, struct oci_request *ret, struct shunt_error *error);
 

@@ -101,6 +101,15 @@ int cli_request_option(struct cli *cli, struct shunt_request *request, int c, ch
 	case OPTION_DRIVER:
 		r = driver_parse(optarg, &request->driver, &error);
 		break;
+	case OPTION_PUBLISH:
+		if (request->n_publish == SHUNT_MAX_PUBLISH)
+			return cli_usage(cli, "--publish %s is one too many: at most %d, each of which can be a range", optarg,
+					 SHUNT_MAX_PUBLISH);
+		request->publish[request->n_publish++] = optarg;
+		break;
+	case OPTION_SERVICE:
+		request->service = optarg;
+		break;
 	default:
 		return cli_option(cli, c, argv);
 	}
@@ -125,16 +134,29 @@ int cli_operands(struct cli *cli, int argc, char **argv, int min, int max)
 	return CLI_CONTINUE;
 }
 
-int cli_endpoints(const struct cli *cli, const char *id, struct shunt_info **ret, size_t *ret_n, struct shunt_error *error)
+void cli_view_done(struct cli_view *view)
+{
+	free(view->infos);
+	free(view->ports);
+}
+
+int cli_view(const struct cli *cli, const char *id, struct cli_view *ret, struct shunt_error *error)
 {
 	_cleanup_(shunt_closep) struct shunt_instance *instance = NULL;
-	int r;
+	_cleanup_(cli_view_done) struct cli_view view = {};
+	int r = shunt_open(cli->state, false, &instance, error);
 
-	r = shunt_open(cli->state, false, &instance, error);
 	if (r == -ENOENT) {
-		*ret = NULL;
-		*ret_n = 0;
-		return 0;
+		view.ports = malloc(sizeof(*view.ports));
+		r = view.ports ? 0 : shunt_fail(error, -ENOMEM, "out of memory");
+	} else if (r >= 0) {
+		r = shunt_list(instance, id, &view.infos, &view.n, error);
+		if (r >= 0)
+			r = shunt_ports(instance, &view.ports, &view.n_ports, error);
 	}
-	return r < 0 ? r : shunt_list(instance, id, ret, ret_n, error);
+	if (r < 0)
+		return r;
+	*ret = view;
+	view = (struct cli_view){};
+	return 0;
 }

@@ -39,6 +39,8 @@ enum {
 	OPTION_NETNS,
 	OPTION_PID,
 	OPTION_ID,
+	OPTION_PUBLISH,
+	OPTION_SERVICE,
 };
 
 /* For a verb's array of struct option: what all have, what all that connect something have, and the end. */
@@ -53,7 +55,11 @@ enum {
 	{ "interface", required_argument, NULL, OPTION_INTERFACE }, \
 	{ "mtu", required_argument, NULL, OPTION_MTU }, \
 	{ "mode", required_argument, NULL, OPTION_MODE }, \
-	{ "driver", required_argument, NULL, OPTION_DRIVER }
+	{ "driver", required_argument, NULL, OPTION_DRIVER }, \
+	OPTIONS_PUBLISH
+#define OPTIONS_PUBLISH \
+	{ "publish", required_argument, NULL, OPTION_PUBLISH }, \
+	{ "service", required_argument, NULL, OPTION_SERVICE }
 #define OPTIONS_END { NULL, 0, NULL, 0 }
 
 /* The short options' string for getopt_long(); a verb that ends at its first operand puts a '+' in front. */
@@ -76,8 +82,16 @@ int cli_usage(const struct cli *cli, const char *format, ...) __attribute__((for
 /* Writes what was printed. Return: 0, or an errno: a full disk behind standard output is a failure like any other */
 int cli_flush(void);
 
-/* As shunt_list(); none where nothing is loaded. */
-int cli_endpoints(const struct cli *cli, const char *id, struct shunt_info **ret, size_t *ret_n, struct shunt_error *error);
+/* What is attached, all or one ID's, and all that is published. Nothing where nothing is loaded. */
+struct cli_view {
+	struct shunt_info *infos;
+	size_t n;
+	struct shunt_port *ports;	/* not NULL, even where there is none */
+	size_t n_ports;
+};
+
+int cli_view(const struct cli *cli, const char *id, struct cli_view *ret, struct shunt_error *error);
+void cli_view_done(struct cli_view *view);
 
 extern const struct verb verbs[];	/* ends with a name of NULL */
 
@@ -86,6 +100,9 @@ int verb_detach(struct cli *cli, int argc, char **argv);
 int verb_list(struct cli *cli, int argc, char **argv);
 int verb_show(struct cli *cli, int argc, char **argv);
 int verb_run(struct cli *cli, int argc, char **argv);
+int verb_publish(struct cli *cli, int argc, char **argv);
+int verb_unpublish(struct cli *cli, int argc, char **argv);
+int verb_service(struct cli *cli, int argc, char **argv);
 int verb_gc(struct cli *cli, int argc, char **argv);
 int verb_upgrade(struct cli *cli, int argc, char **argv);
 int verb_doctor(struct cli *cli, int argc, char **argv);

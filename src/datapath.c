@@ -26,6 +26,8 @@ const char *const datapath_names[DATAPATH_OBJECTS] = {
 	[MAP_PORTS] = "ports",
 	[MAP_PUBLISHED] = "published",
 	[MAP_PUBLICATIONS] = "publications",
+	[MAP_LOCALS] = "locals",
+	[MAP_DIALLED] = "dialled",
 	[MAP_UPLINKS] = "uplinks",
 	[PROGRAM_FROM_CT] = "shunt_from_ct",
 	[PROGRAM_TO_CT] = "shunt_to_ct",
@@ -34,6 +36,16 @@ const char *const datapath_names[DATAPATH_OBJECTS] = {
 	[PROGRAM_TO_WIRE] = "shunt_to_wire",
 	[PROGRAM_TO_WIRE_L3] = "shunt_to_wire_l3",
 	[PROGRAM_GATE] = "shunt_gate",
+	[PROGRAM_CONNECT4] = "shunt_connect4",
+	[PROGRAM_CONNECT6] = "shunt_connect6",
+	[PROGRAM_SENDMSG4] = "shunt_sendmsg4",
+	[PROGRAM_SENDMSG6] = "shunt_sendmsg6",
+	[PROGRAM_RECVMSG4] = "shunt_recvmsg4",
+	[PROGRAM_RECVMSG6] = "shunt_recvmsg6",
+	[PROGRAM_GETPEERNAME4] = "shunt_getpeername4",
+	[PROGRAM_GETPEERNAME6] = "shunt_getpeername6",
+	[PROGRAM_BIND4] = "shunt_bind4",
+	[PROGRAM_BIND6] = "shunt_bind6",
 };
 
 static const char *object_path(const char *state, const char *directory, enum datapath_object object, char *buffer)

@@ -15,11 +15,11 @@
  *	5. a pair of devices, both ends down
  *	6. what the datapath knows of the host end: an entry in "interfaces"
  *	7. the programs' links on the pair, pinned in the directory
- *	8. addresses and routes on both sides, and both ends up
+ *	8. ports of the host that it publishes (publish.c); addresses and routes on both sides, and both ends up
  *	9. the addresses' entries, which now lead to the host end
  *	10. the record, ready; and the entry of step 0 goes
  *
- * and is taken back in the order: 0 again, 10 (pending), 9 (packets to it stop), 5 (which takes 8 and the attachments of 7
+ * and is taken back in the order: 0 again, 10 (pending), its ports, 9 (packets to it stop), 5 (which takes 8 and the attachments of 7
  * with it; packets from it stop), 7, 6, 4, 2, 1, 0, and 3 with the last endpoint. An address is free again only after the
  * device that may send from it is gone, and the record is there for as long as anything else is.
  *
@@ -59,6 +59,7 @@
 #include "netns.h"
 #include "network.h"
 #include "owner.h"
+#include "publish.h"
 #include "request.h"
 #include "route.h"
 
@@ -123,7 +124,7 @@ static int prepare(struct attachment *a, struct shunt_error *error)
 	a->endpoint.created = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 	a->endpoint.state = SHUNT_PENDING;
 	a->endpoint.mode = request->mode ?: a->network.mode;
-	a->endpoint.flags = network_flags(&a->network);
+	a->endpoint.flags = network_flags(&a->network) | (request->n_publish ? SHUNT_F_PUBLISHED : 0);
 	owner_record(&a->endpoint, request->pid);
 
 	endpoint_mac(request->id, a->interface, a->mac);
@@ -362,6 +363,8 @@ static int build(struct attachment *a, struct shunt_error *error)
 		r = attachment_describe_interface(a, error);
 	if (r >= 0)
 		r = attachment_attach_programs(a, error);
+	if (r >= 0)
+		r = publish_request(a->instance, &a->endpoint, a->request, error);
 	if (r >= 0)
 		r = attachment_configure_host(a, error);
 	return r < 0 ? r : attachment_finish(a, error);

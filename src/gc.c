@@ -6,6 +6,7 @@
 
 #include "endpoint.h"
 #include "mend.h"
+#include "publish.h"
 #include "uplinks.h"
 
 static int compare_hosts(const void *a, const void *b)
@@ -165,6 +166,8 @@ int shunt_gc(const char *state, struct shunt_gc_result *ret, struct shunt_error 
 	r = mend_endpoints(instance, &result.mended, &result.endpoints, first < 0 ? NULL : error);
 	first = first < 0 ? first : r;
 	r = sweep_directories(instance, first < 0 ? NULL : error);
+	first = first < 0 ? first : r;
+	r = publish_mend(instance, first < 0 ? NULL : error);
 	first = first < 0 ? first : r;
 	r = endpoint_release_shared(instance, first < 0 ? NULL : error);
 	first = first < 0 ? first : r;

@@ -101,7 +101,7 @@ static int open_state(const char *state, struct shunt_error *error)
 /* Below a directory that is known to be ours: through a link to another place nothing may be made. */
 static int make_directories(const struct shunt_instance *instance, struct shunt_error *error)
 {
-	static const char *const below[] = { "endpoints", "uplinks" };
+	static const char *const below[] = { "endpoints", "uplinks", "ports" };
 
 	for (size_t i = 0; i < ELEMENTSOF(below); i++)
 		if (mkdirat(instance->fd, below[i], 0700) < 0 && errno != EEXIST)	/* another hook was first */

@@ -5,6 +5,7 @@
 #include <bpf/libbpf.h>
 #include <limits.h>
 #include <sys/random.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 
@@ -75,12 +76,21 @@ static int cannot_load(int r, struct shunt_error *error)
 			  libbpf_words);
 }
 
+/* What tells our network namespace from others where sockets are looked at. */
+static int netns_cookie(uint64_t *ret)
+{
+	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	socklen_t size = sizeof(*ret);
+
+	return fd < 0 || getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, ret, &size) < 0 ? -errno : 0;
+}
+
 int loader_load(struct shunt_bpf *loader, struct shunt_error *error)
 {
 	struct shunt_meta meta = { .abi = SHUNT_ABI, .version = SHUNT_VERSION };
 	const uint32_t zero = 0;
 	struct stat here;
-	uint64_t secret;
+	uint64_t cookie, secret;
 	int r;
 
 	if (stat("/proc/thread-self/ns/net", &here) < 0)
@@ -88,6 +98,10 @@ int loader_load(struct shunt_bpf *loader, struct shunt_error *error)
 	meta.netns_dev = here.st_dev;
 	meta.netns_ino = here.st_ino;
 	libbpf_words[0] = '\0';
+	r = netns_cookie(&cookie);
+	if (r < 0)
+		return shunt_fail(error, r, "cannot tell my own network namespace from others: %s", strerror(-r));
+	loader->rodata->host_cookie = cookie;
 	if (getrandom(&secret, sizeof(secret), 0) != sizeof(secret))
 		return shunt_fail(error, -errno, "cannot get a random number: %m");
 	loader->rodata->flow_secret = secret;

@@ -11,7 +11,7 @@
 #include "util.h"
 
 #define REQUEST_USAGE \
-	"[--network N] [--address A]... [--interface NAME] [--mtu N] [--mode l3|l2] [--driver auto|netkit|veth]"
+	"[--network N] [--address A]... [--interface NAME] [--mtu N] [--mode l3|l2] [--driver auto|netkit|veth] [--publish PORT]... [--service NAME]"
 
 const struct verb verbs[] = {
 	{ "attach", verb_attach, RIGHTS_ATTACH_ANY, "ID (--netns PATH | --pid PID) " REQUEST_USAGE " [--json]",
@@ -21,6 +21,10 @@ const struct verb verbs[] = {
 	{ "show", verb_show, RIGHTS_NONE, "ID [--json]", "Show one container's interfaces with their counters" },
 	{ "run", verb_run, RIGHTS_ALL, "[--id ID] " REQUEST_USAGE " -- COMMAND...",
 	  "Run a command in a network namespace of its own" },
+	{ "publish", verb_publish, RIGHTS_ATTACH_ANY, "ID [HOSTADDR:]HOSTPORT[-END]:PORT[-END][/tcp|udp]... [--service NAME] [--interface NAME]",
+	  "Let ports of the host lead to a container that runs" },
+	{ "unpublish", verb_unpublish, RIGHTS_DETACH, "ID [PORT...] [--interface NAME]", "Take published ports back, or all of them" },
+	{ "service", verb_service, RIGHTS_NONE, "list [--json]", "Show the ports that containers share, and who answers there" },
 	{ "gc", verb_gc, RIGHTS_DETACH, "[--json]", "Remove what no living container owns" },
 	{ "upgrade", verb_upgrade, RIGHTS_ATTACH, "[--json]", "Replace another version's programs, under load" },
 	{ "doctor", verb_doctor, RIGHTS_ATTACH, "[--json]", "Say what this host can do and what is wrong" },
@@ -28,7 +32,7 @@ const struct verb verbs[] = {
 	{ "oci-hook", verb_oci_hook, RIGHTS_ATTACH_PROCESS, "createRuntime|prestart|poststop",
 	  "Act for an OCI runtime, which writes the container's state to standard input" },
 	{ "nspawn", verb_nspawn, RIGHTS_ATTACH_PROCESS, "enable|disable|pre|post|stop MACHINE [--network N] [--address A]... [--mode interface|namespace] "
-	  "[--mtu N] [--driver auto|netkit|veth]", "Give a machine of systemd-nspawn its network" },
+	  "[--mtu N] [--driver auto|netkit|veth] [--publish PORT]... [--service NAME]", "Give a machine of systemd-nspawn its network" },
 	{ NULL, NULL, 0, NULL, NULL },
 };
 

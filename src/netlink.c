@@ -18,7 +18,7 @@ struct netlink {
 	char buffer[RECEIVE_SIZE];
 };
 
-int netlink_open(struct netlink **ret, struct shunt_error *error)
+static int open_protocol(int protocol, struct netlink **ret, struct shunt_error *error)
 {
 	_cleanup_(netlink_closep) struct netlink *netlink = NULL;
 	const int on = 1;
@@ -29,7 +29,7 @@ int netlink_open(struct netlink **ret, struct shunt_error *error)
 	if (!netlink)
 		return shunt_fail(error, -ENOMEM, "rtnetlink: out of memory");
 	netlink->sequence = 0;
-	netlink->fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	netlink->fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
 	if (netlink->fd < 0)
 		return shunt_fail(error, -errno, "rtnetlink: cannot open a socket: %m");
 
@@ -41,6 +41,16 @@ int netlink_open(struct netlink **ret, struct shunt_error *error)
 
 	*ret = TAKE_PTR(netlink);
 	return 0;
+}
+
+int netlink_open(struct netlink **ret, struct shunt_error *error)
+{
+	return open_protocol(NETLINK_ROUTE, ret, error);
+}
+
+int netlink_open_diag(struct netlink **ret, struct shunt_error *error)
+{
+	return open_protocol(NETLINK_SOCK_DIAG, ret, error);
 }
 
 static int open_here(void *arg, struct shunt_error *error)

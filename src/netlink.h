@@ -23,6 +23,10 @@ int netlink_open(struct netlink **ret, struct shunt_error *error);
 
 /* The same for the namespace @netns_fd. */
 int netlink_open_at(int netns_fd, struct netlink **ret, struct shunt_error *error);
+
+/* One to what tells of sockets, sock_diag(7). */
+int netlink_open_diag(struct netlink **ret, struct shunt_error *error);
+
 struct netlink *netlink_close(struct netlink *netlink);
 
 /* The index of an interface in the socket's namespace, without a lock or a message. Return: 0, or -ENODEV */

@@ -248,6 +248,21 @@ int interface_put(const struct datapath *datapath, uint32_t ifindex, const struc
 	return bpf_map_update_elem(datapath->fd[MAP_INTERFACES], &ifindex, values, BPF_ANY) < 0 ? -errno : 0;
 }
 
+int interface_add_flag(const struct datapath *datapath, uint32_t ifindex, uint32_t flag)
+{
+	const int fd = datapath->fd[MAP_INTERFACES];
+	int cpus;
+	_cleanup_free_ struct shunt_interface *values = per_cpu(&cpus);
+
+	if (!values || bpf_map_lookup_elem(fd, &ifindex, values) < 0)
+		return -errno;
+	if (values[0].flags & flag)
+		return 0;
+	for (int i = 0; i < cpus; i++)
+		values[i].flags |= flag;
+	return bpf_map_update_elem(fd, &ifindex, values, BPF_EXIST) < 0 ? -errno : 0;
+}
+
 int interface_delete(const struct datapath *datapath, uint32_t ifindex)
 {
 	return delete(datapath->fd[MAP_INTERFACES], &ifindex);

@@ -63,6 +63,8 @@ int address_owner(const struct datapath *datapath, const struct shunt_prefix *ad
 
 /* What the datapath knows of a host end; counters begin at zero. */
 int interface_put(const struct datapath *datapath, uint32_t ifindex, const struct shunt_interface *value);
+/* One more flag for one that is there. What is counted meanwhile may be lost. Return: 0, or an errno */
+int interface_add_flag(const struct datapath *datapath, uint32_t ifindex, uint32_t flag);
 int interface_delete(const struct datapath *datapath, uint32_t ifindex);
 /* Sums the CPUs. -ENOENT: no such entry. */
 int interface_counters(const struct datapath *datapath, uint32_t ifindex, struct shunt_counters *ret);

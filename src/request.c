@@ -3,6 +3,7 @@
 
 #include "names.h"
 #include "network.h"
+#include "publication.h"
 #include "util.h"
 
 int mode_parse(const char *text, enum shunt_mode *ret, struct shunt_error *error)
@@ -64,6 +65,26 @@ static int check_addresses(const struct shunt_request *request, const struct shu
 	return 0;
 }
 
+static int check_publish(const struct shunt_request *request, const struct shunt_network *network, struct shunt_error *error)
+{
+	struct publication specs[SHUNT_MAX_PUBLISH];
+
+	if (request->n_publish > SHUNT_MAX_PUBLISH)
+		return shunt_fail(error, -E2BIG, "%zu ports or ranges of ports published; at most %d are possible", request->n_publish,
+				  SHUNT_MAX_PUBLISH);
+	if (request->service && request->n_publish == 0)
+		return shunt_fail(error, -EINVAL, "service \"%s\" without a published port to share", request->service);
+	if (request->service) {
+		int r = service_check(request->service, error);
+
+		if (r < 0)
+			return r;
+	}
+	if (request->n_publish > 0 && network->internal)
+		return shunt_fail(error, -EINVAL, "network %s is internal: nobody beyond it reaches a published port", network->name);
+	return publications_parse(request->publish, request->n_publish, specs, error);
+}
+
 int request_check(const struct shunt_request *request, struct shunt_network *ret_network, struct shunt_error *error)
 {
 	struct shunt_network network;
@@ -79,6 +100,9 @@ int request_check(const struct shunt_request *request, struct shunt_network *ret
 	if (r < 0)
 		return r;
 	r = check_addresses(request, &network, error);
+	if (r < 0)
+		return r;
+	r = check_publish(request, &network, error);
 	if (r < 0)
 		return r;
 	if (request->mtu) {

@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "address.h"
+#include "publication.h"
 #include "table.h"
 #include "util.h"
 
@@ -99,9 +100,38 @@ static int addresses_json(const struct shunt_endpoint *endpoint, sd_json_variant
 	return sd_json_variant_new_array_strv(ret, list);
 }
 
-int show_json(const struct shunt_info *info, sd_json_variant **ret)
+/* The next of an endpoint's own ports, and those that follow as a range. NULL behind the last. */
+static const struct shunt_port *next_port(const struct shunt_info *info, const struct shunt_port **ports, size_t *n, char *text)
 {
-	_cleanup_(sd_json_variant_unrefp) sd_json_variant *addresses = NULL, *counters = NULL;
+	const struct shunt_port *port;
+	size_t count;
+
+	while (*n > 0 && (*ports)->key.ifindex != info->endpoint.ifindex) {
+		(*ports)++;
+		(*n)--;
+	}
+	if (*n == 0)
+		return NULL;
+	port = *ports;
+	count = port_format(port, *n, text);
+	*ports += count;
+	*n -= count;
+	return port;
+}
+
+static int ports_json(const struct shunt_info *info, const struct shunt_port *ports, size_t n, sd_json_variant **ret)
+{
+	char text[PORT_TEXT_MAX];
+	int r = sd_json_variant_new_array(ret, NULL, 0);
+
+	while (r >= 0 && next_port(info, &ports, &n, text))
+		r = sd_json_variant_append_arrayb(ret, SD_JSON_BUILD_STRING(text));
+	return r;
+}
+
+int show_json(const struct shunt_info *info, const struct shunt_port *ports, size_t n_ports, sd_json_variant **ret)
+{
+	_cleanup_(sd_json_variant_unrefp) sd_json_variant *addresses = NULL, *counters = NULL, *published = NULL;
 	const struct shunt_endpoint *endpoint = &info->endpoint;
 	bool stale = info->status == SHUNT_STATUS_STALE;
 	char created[TIME_TEXT_MAX];
@@ -111,6 +141,8 @@ int show_json(const struct shunt_info *info, sd_json_variant **ret)
 	if (r < 0)
 		return r;
 	r = counters_json(&info->counters, &counters);
+	if (r >= 0)
+		r = ports_json(info, ports, n_ports, &published);
 	if (r < 0)
 		return r;
 	return sd_json_buildo(
@@ -130,6 +162,7 @@ int show_json(const struct shunt_info *info, sd_json_variant **ret)
 		SD_JSON_BUILD_PAIR_STRING("state", shunt_status_name(info->status)),
 		SD_JSON_BUILD_PAIR_CONDITION(stale, "stale_reason", SD_JSON_BUILD_STRING(info->stale_reason)),
 		SD_JSON_BUILD_PAIR_STRING("created", format_time(endpoint->created, created)),
+		SD_JSON_BUILD_PAIR_VARIANT("published", published),
 		SD_JSON_BUILD_PAIR_VARIANT("counters", counters));
 }
 
@@ -142,7 +175,20 @@ void show_line(const struct shunt_info *info, FILE *f)
 		endpoint->mtu, shunt_driver_name(endpoint->driver), shunt_mode_name(endpoint->mode));
 }
 
-void show_details(const struct shunt_info *info, FILE *f)
+static void show_ports(const struct shunt_info *info, const struct shunt_port *ports, size_t n, FILE *f)
+{
+	const struct shunt_port *port;
+	char text[PORT_TEXT_MAX];
+
+	while ((port = next_port(info, &ports, &n, text))) {
+		fprintf(f, "published  %s", text);
+		if (port->value.service[0])
+			fprintf(f, " (service %.31s)", port->value.service);
+		fputc('\n', f);
+	}
+}
+
+void show_details(const struct shunt_info *info, const struct shunt_port *ports, size_t n_ports, FILE *f)
 {
 	const struct shunt_endpoint *endpoint = &info->endpoint;
 	const struct shunt_counters *counters = &info->counters;
@@ -158,6 +204,7 @@ void show_details(const struct shunt_info *info, FILE *f)
 		shunt_driver_name(endpoint->driver), shunt_mode_name(endpoint->mode), endpoint->mtu);
 	fprintf(f, "peer       %s in network namespace %llu\n", info->interface, (unsigned long long)endpoint->netns_ino);
 	fprintf(f, "created    %s\n", format_time(endpoint->created, created));
+	show_ports(info, ports, n_ports, f);
 	fprintf(f, "received   %llu packets, %llu bytes\n", (unsigned long long)counters->rx_packets,
 		(unsigned long long)counters->rx_bytes);
 	fprintf(f, "sent       %llu packets, %llu bytes\n", (unsigned long long)counters->tx_packets,
@@ -168,7 +215,24 @@ void show_details(const struct shunt_info *info, FILE *f)
 			fprintf(f, "           %llu %s\n", (unsigned long long)counters->dropped[i], shunt_drop_name(i));
 }
 
-static int add_row(struct table *table, const struct shunt_info *info)
+/* All of them in one cell, whatever their number. Return: 0, or not */
+static int add_ports(struct table *table, const struct shunt_info *info, const struct shunt_port *ports, size_t n)
+{
+	_cleanup_free_ char *cell = strdup("");
+	char text[PORT_TEXT_MAX];
+
+	while (cell && next_port(info, &ports, &n, text)) {
+		char *longer;
+
+		if (asprintf(&longer, "%s%s%s", cell, cell[0] ? "," : "", text) < 0)
+			return -ENOMEM;
+		free(cell);
+		cell = longer;
+	}
+	return cell ? table_add(table, "%s", cell) : -ENOMEM;
+}
+
+static int add_row(struct table *table, const struct shunt_info *info, const struct shunt_port *ports, size_t n_ports)
 {
 	const struct shunt_endpoint *endpoint = &info->endpoint;
 	const struct shunt_counters *counters = &info->counters;
@@ -182,22 +246,23 @@ static int add_row(struct table *table, const struct shunt_info *info)
 	r |= table_add(table, "%s", endpoint->host);
 	r |= table_add(table, "%s/%s", shunt_driver_name(endpoint->driver), shunt_mode_name(endpoint->mode));
 	r |= table_add(table, "%s", shunt_status_name(info->status));
+	r |= add_ports(table, info, ports, n_ports);
 	r |= table_add(table, "%llu", (unsigned long long)counters->rx_packets);
 	r |= table_add(table, "%llu", (unsigned long long)counters->tx_packets);
 	r |= table_add(table, "%llu", (unsigned long long)dropped_total(counters));
 	return r ? -ENOMEM : 0;
 }
 
-int show_table(const struct shunt_info *infos, size_t n, FILE *f)
+int show_table(const struct shunt_info *infos, size_t n, const struct shunt_port *ports, size_t n_ports, FILE *f)
 {
 	static const char *const headings[] = { "ID",	 "NETWORK", "INTERFACE", "ADDRESSES", "HOST",
-						"DRIVER", "STATE",   "RX",	  "TX",	       "DROPPED", NULL };
+						"DRIVER", "STATE",   "PUBLISHED", "RX",	       "TX",   "DROPPED", NULL };
 	_cleanup_(table_done) struct table table = {};
 	int r;
 
 	r = table_init(&table, headings);
 	for (size_t i = 0; i < n && r >= 0; i++)
-		r = add_row(&table, &infos[i]);
+		r = add_row(&table, &infos[i], ports, n_ports);
 	if (r >= 0)
 		table_print(&table, f);
 	return r;

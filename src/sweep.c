@@ -60,9 +60,19 @@ static int sweep_endpoint(const struct shunt_instance *instance, int at, const c
 	return r;
 }
 
+/* Links that are of no endpoint. */
+static int sweep_shared(const struct shunt_instance *instance, const char *name, struct shunt_error *error)
+{
+	_cleanup_closedir_ DIR *directory = open_directory(instance->fd, name);
+
+	if (!directory)
+		return errno == ENOENT ? 0 : shunt_fail(error, -errno, "%s/%s: %m", instance->state, name);
+	return remove_links(instance, directory, error);
+}
+
 int instance_sweep(const struct shunt_instance *instance, struct shunt_error *error)
 {
-	_cleanup_closedir_ DIR *endpoints = open_directory(instance->fd, "endpoints"), *uplinks = NULL;
+	_cleanup_closedir_ DIR *endpoints = open_directory(instance->fd, "endpoints");
 	int r = 0;
 
 	if (!endpoints && errno != ENOENT)
@@ -73,10 +83,7 @@ int instance_sweep(const struct shunt_instance *instance, struct shunt_error *er
 		r = shunt_fail(error, -errno, "%s/endpoints: %m", instance->state);
 	if (r >= 0)
 		r = datapath_unload(instance->state, error);
-	if (r < 0)
-		return r;
-	uplinks = open_directory(instance->fd, "uplinks");
-	if (!uplinks)
-		return errno == ENOENT ? 0 : shunt_fail(error, -errno, "%s/uplinks: %m", instance->state);
-	return remove_links(instance, uplinks, error);
+	if (r >= 0)
+		r = sweep_shared(instance, "ports", error);
+	return r < 0 ? r : sweep_shared(instance, "uplinks", error);
 }

@@ -10,6 +10,7 @@
 #include "ipam.h"
 #include "names.h"
 #include "owner.h"
+#include "publish.h"
 #include "uplinks.h"
 
 static int release_addresses(struct shunt_instance *instance, const struct shunt_endpoint *endpoint,
@@ -73,6 +74,10 @@ int endpoint_teardown(struct shunt_instance *instance, const struct shunt_endpoi
 		r = registry_put(&instance->datapath, key, &ending);
 	if (r < 0)
 		return shunt_fail(error, r, "cannot write the registry: %s", strerror(-r));
+	if (endpoint->flags & SHUNT_F_PUBLISHED && endpoint->ifindex != 0)
+		r = publish_release(instance, endpoint, NULL, 0, error);
+	if (r < 0)
+		return r;
 	unpublish(instance, endpoint);
 	/* Where it cannot be said whether the device is there, its filter stays. */
 	r = endpoint_find_host(instance, key, endpoint, &ifindex, error);

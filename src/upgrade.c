@@ -4,7 +4,7 @@
  *
  * Theory of operation
  *
- * datapath/ holds the maps and programs of one version, and each endpoint and uplink holds a link to one of the programs.
+ * datapath/ holds the maps and programs of one version, and each endpoint, each uplink and the root cgroup hold links to them.
  * Links can be updated: the kernel swaps the program in one step, so that every packet meets the old or the new one and
  * none meets neither. What there is to do is to have both ready, and to be found by whoever comes after a kill.
  *
@@ -141,7 +141,7 @@ int upgrade_finish(struct shunt_instance *instance, struct shunt_error *error)
 	_cleanup_(datapath_close) struct datapath old = DATAPATH_NONE, new = DATAPATH_NONE;
 	struct ids ids;
 	const struct change change = { instance, &ids, &new };
-	int endpoints, uplinks, r;
+	int endpoints, uplinks, ports, r;
 
 	open_pins(instance->state, DATAPATH_STAGED, &old);
 	open_pins(instance->state, "datapath", &new);
@@ -152,10 +152,13 @@ int upgrade_finish(struct shunt_instance *instance, struct shunt_error *error)
 	uplinks = change_links(&change, instance->fd, "uplinks", false, error);
 	if (uplinks < 0)
 		return uplinks;
+	ports = change_links(&change, instance->fd, "ports", false, error);
+	if (ports < 0)
+		return ports;
 	r = datapath_remove_staged(instance->state);
 	if (r < 0)
 		return shunt_fail(error, r, "%s/" DATAPATH_STAGED ": cannot be removed: %s", instance->state, strerror(-r));
-	return endpoints + uplinks;
+	return endpoints + uplinks + ports;
 }
 
 /* Takes over what can be. @copied says which maps cannot. */

@@ -75,12 +75,15 @@ static int attach(struct cli *cli, struct shunt_request *request, const struct t
 static int print(const struct cli *cli, const struct shunt_info *info)
 {
 	_cleanup_(sd_json_variant_unrefp) sd_json_variant *json = NULL;
+	_cleanup_(cli_view_done) struct cli_view view = {};
 	int r = 0;
 
 	if (cli->json)
-		r = show_json(info, &json);
+		r = cli_view(cli, info->id, &view, NULL);
 	else
 		show_line(info, stdout);
+	if (view.ports)
+		r = show_json(info, view.ports, view.n_ports, &json);
 	if (json)
 		r = show_print_json(json);
 	return r < 0 ? r : cli_flush();

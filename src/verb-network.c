@@ -254,10 +254,9 @@ static int show(const struct cli *cli, const char *name, const struct shunt_info
 
 int verb_network(struct cli *cli, int argc, char **argv)
 {
-	_cleanup_free_ struct shunt_info *infos = NULL;
+	_cleanup_(cli_view_done) struct cli_view view = {};
 	const char *what, *name = NULL;
 	struct shunt_error error;
-	size_t n = 0;
 	int r;
 
 	r = cli_operands(cli, argc, argv, 1, 2);
@@ -269,8 +268,8 @@ int verb_network(struct cli *cli, int argc, char **argv)
 	if (!(strcmp(what, "list") == 0 && !name) && !(strcmp(what, "show") == 0 && name))
 		return cli_usage(cli, "it is network list, or network show NAME");
 
-	r = cli_endpoints(cli, NULL, &infos, &n, &error);
+	r = cli_view(cli, NULL, &view, &error);
 	if (r >= 0)
-		r = name ? show(cli, name, infos, n, &error) : list(cli, infos, n, &error);
+		r = name ? show(cli, name, view.infos, view.n, &error) : list(cli, view.infos, view.n, &error);
 	return r < 0 ? journal_fail(&error, NULL, name) : EXIT_SUCCESS;
 }

@@ -19,6 +19,7 @@ static int parse_options(struct cli *cli, int argc, char **argv, struct nspawn_r
 		{ "mtu", required_argument, NULL, OPTION_MTU },
 		{ "driver", required_argument, NULL, OPTION_DRIVER },
 		{ "mode", required_argument, NULL, OPTION_MODE },
+		OPTIONS_PUBLISH,
 		OPTIONS_END,
 	};
 	struct shunt_error error;
@@ -48,11 +49,14 @@ static const char *other_state(const struct cli *cli)
 	return strcmp(cli->state, SHUNT_DEFAULT_STATE) == 0 ? NULL : cli->state;
 }
 
-static int print_endpoint(const struct shunt_info *info, struct shunt_error *error)
+static int print_endpoint(const struct cli *cli, const struct shunt_info *info, struct shunt_error *error)
 {
 	_cleanup_(sd_json_variant_unrefp) sd_json_variant *json = NULL;
-	int r = show_json(info, &json);
+	_cleanup_(cli_view_done) struct cli_view view = {};
+	int r = cli_view(cli, info->id, &view, NULL);
 
+	if (r >= 0)
+		r = show_json(info, view.ports, view.n_ports, &json);
 	return show_print_answer(json, r, error);
 }
 
@@ -116,7 +120,7 @@ static int pre(struct cli *cli, const struct nspawn_request *request, struct shu
 	if (r < 0)
 		return r;
 	if (cli->json)
-		r = print_endpoint(&info, error);
+		r = print_endpoint(cli, &info, error);
 	else
 		puts(argument);
 	if (r >= 0) {
@@ -137,7 +141,7 @@ static int post(struct cli *cli, const struct nspawn_request *request, struct sh
 	if (r < 0)
 		return r;
 	if (cli->json)
-		return print_endpoint(&info, error);
+		return print_endpoint(cli, &info, error);
 	show_line(&info, stdout);
 	return 0;
 }

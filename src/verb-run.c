@@ -44,13 +44,11 @@ static int run_options(struct cli *cli, int argc, char **argv, struct shunt_requ
  */
 static int check_free(const struct cli *cli, const char *id, struct shunt_error *error)
 {
-	_cleanup_free_ struct shunt_info *infos = NULL;
-	size_t n;
-	int r;
+	_cleanup_(cli_view_done) struct cli_view view = {};
+	int r = cli_view(cli, id, &view, error);
 
-	r = cli_endpoints(cli, id, &infos, &n, error);
-	for (size_t i = 0; r >= 0 && i < n; i++)
-		if (infos[i].status != SHUNT_STATUS_STALE)
+	for (size_t i = 0; r >= 0 && i < view.n; i++)
+		if (view.infos[i].status != SHUNT_STATUS_STALE)
 			return shunt_fail(error, -EEXIST, "%s is attached already; choose another --id, or `shunt detach %s`", id, id);
 	return r;
 }

@@ -16,6 +16,8 @@
  *	endpoints/HOST/gate		(veth only)
  *	uplinks/IFINDEX			the link of shunt_from_wire on one uplink; removed with the last endpoint, or
  *					by gc when that uplink is none any more
+ *	ports/HOOK			the links of the programs at the host's sockets; removed with the last published
+ *					port
  */
 #ifndef SHUNT_ABI_H
 #define SHUNT_ABI_H
@@ -75,7 +77,8 @@ enum shunt_flag {
  * Map "interfaces", BPF_MAP_TYPE_PERCPU_HASH: host end's ifindex (__u32) -> struct shunt_interface.
  *
  * What the datapath knows of one endpoint, and its counters, so that one lookup gives both. The part above
- * `counters` is the same on every CPU, and never changes while the entry lives.
+ * `counters` is the same on every CPU, and never changes while the entry lives; but for SHUNT_F_PUBLISHED, which comes with
+ * the first port that a running container publishes.
  */
 struct shunt_interface {
 	__u32 flags;			/* enum shunt_flag */
@@ -201,7 +204,8 @@ _Static_assert(sizeof(struct shunt_published) == 808, "shunt_published is ABI");
 
 /*
  * Map "publications", BPF_MAP_TYPE_HASH: struct shunt_publication_key -> struct shunt_publication. What each endpoint has
- * published: the engine writes it before the entry in "published", and removes it behind it. The datapath counts here.
+ * published, from which the engine makes "published" and the bits in "ports": written before these, and removed behind them.
+ * The datapath reads nothing of it, and counts.
  */
 struct shunt_publication_key {
 	struct shunt_published_key host;
@@ -213,10 +217,39 @@ _Static_assert(sizeof(struct shunt_publication_key) == 24, "shunt_publication_ke
 
 struct shunt_publication {
 	__u64 flows;			/* begun to this endpoint by this port */
-	__be16 port;			/* in the container */
+	char service[SHUNT_SERVICE_MAX];	/* as in shunt_published */
+	__u8 address[16];		/* as in shunt_backend, and so the port */
+	__be16 port;
 	__u16 pad[3];
 };
-_Static_assert(sizeof(struct shunt_publication) == 16, "shunt_publication is ABI");
+_Static_assert(sizeof(struct shunt_publication) == 64, "shunt_publication is ABI");
+
+/*
+ * Map "locals", BPF_MAP_TYPE_HASH: struct shunt_in6 -> __u32, which is 0. The host's own addresses, IPv4 as ::ffff:a.b.c.d,
+ * for the programs at its sockets, which cannot ask the routing table. Written by the engine, under the lock "ports".
+ */
+#define SHUNT_MAX_LOCALS 16384
+
+/*
+ * Map "dialled", BPF_MAP_TYPE_LRU_HASH: struct shunt_dialled -> struct shunt_dialled_as. What a socket of the host meant when
+ * it was led to a container, so that it hears of that and of nothing else. Written by the datapath alone.
+ */
+struct shunt_dialled {
+	__u64 cookie;			/* the socket's */
+	__u8 address[16];		/* the container's, IPv4 as ::ffff:a.b.c.d */
+	__be16 port;
+	__u16 pad[3];
+};
+_Static_assert(sizeof(struct shunt_dialled) == 32, "shunt_dialled is ABI");
+
+struct shunt_dialled_as {
+	__u8 address[16];
+	__be16 port;
+	__u16 pad;
+};
+_Static_assert(sizeof(struct shunt_dialled_as) == 20, "shunt_dialled_as is ABI");
+
+#define SHUNT_DIALLED 16384
 
 /* Map "uplinks", BPF_MAP_TYPE_HASH: ifindex (__u32) -> __u32, which is 0. Where shunt_from_wire is attached. */
 #define SHUNT_MAX_UPLINKS_ATTACHED 1024

@@ -65,6 +65,7 @@ struct shunt_network {
 };
 
 #define SHUNT_MAX_ADDRESSES 2
+#define SHUNT_MAX_PUBLISH 64
 
 /* What attach is asked for. Only id and a namespace are needed; the rest is NULL, 0 or -1 for the default. */
 struct shunt_request {
@@ -78,6 +79,9 @@ struct shunt_request {
 	uint32_t mtu;
 	enum shunt_mode mode;		/* 0: the network's */
 	enum shunt_driver driver;	/* 0: netkit, or veth where the kernel has none */
+	const char *publish[SHUNT_MAX_PUBLISH];	/* "8080:80", "127.0.0.1:5300:53/udp": shunt(1) */
+	size_t n_publish;
+	const char *service;		/* whose ports these are, shared with others of its name; or the container's alone */
 };
 
 /* An endpoint as it is now: the registry's record, and what the kernel says to it. */
@@ -137,6 +141,26 @@ int shunt_undo(struct shunt_instance *instance, const struct shunt_info *info, s
 
 /* All endpoints, or those of one ID where @id is not NULL, in the order of ID and interface; *ret is the caller's to free. */
 int shunt_list(struct shunt_instance *instance, const char *id, struct shunt_info **ret, size_t *ret_n, struct shunt_error *error);
+
+/*
+ * Published ports: "[HOSTADDR:]HOSTPORT[-END]:PORT[-END][/tcp|udp]", many, of an endpoint that is attached. All or nothing;
+ * -EADDRINUSE names who holds one. @interface is NULL where the container has only one.
+ */
+int shunt_publish(struct shunt_instance *instance, const char *id, const char *interface, const char *const *specs, size_t n,
+		  const char *service, struct shunt_error *error);
+
+/* Takes them back; all of them where @n is 0. -ENOENT for one that is not there. Returns how many ports there were. */
+int shunt_unpublish(struct shunt_instance *instance, const char *id, const char *interface, const char *const *specs, size_t n,
+		    struct shunt_error *error);
+
+/* What is published, as the maps have it: in the order of ifindex, protocol, address and port. */
+struct shunt_port {
+	struct shunt_publication_key key;
+	struct shunt_publication value;
+};
+
+/* *ret is the caller's to free. */
+int shunt_ports(struct shunt_instance *instance, struct shunt_port **ret, size_t *ret_n, struct shunt_error *error);
 
 struct shunt_gc_result {
 	unsigned endpoints;	/* that were taken back */

@@ -4,6 +4,7 @@
 #include "names.h"
 #include "network.h"
 #include "oci.h"
+#include "publication.h"
 #include "request.h"
 #include "util.h"
 
@@ -33,6 +34,18 @@ static void check_request(const struct shunt_request *request)
 		check_line(network_address(&network, request->addresses[i], &address, &error), &error);
 	if (request->interface && check_line(interface_name_check(request->interface, &error), &error) >= 0 &&
 	    strlen(request->interface) >= IFNAMSIZ)
+		__builtin_trap();
+	if (request->n_publish > SHUNT_MAX_PUBLISH)
+		__builtin_trap();
+	for (size_t i = 0; i < request->n_publish; i++) {
+		struct publication p;
+
+		if (check_line(publication_parse(request->publish[i], &p, &error), &error) >= 0 &&
+		    (p.first == 0 || p.first > p.last || p.target == 0 || p.target + (p.last - p.first) > 65535))
+			__builtin_trap();
+	}
+	if (request->service && check_line(service_check(request->service, &error), &error) >= 0 &&
+	    strlen(request->service) >= SHUNT_SERVICE_MAX)
 		__builtin_trap();
 	/* A name becomes part of a path. */
 	if (request->network && check_line(network_name_check(request->network, &error), &error) >= 0 &&

@@ -9,13 +9,14 @@ struct input {
 	struct shunt_endpoint_key key;
 	struct shunt_endpoint endpoint;
 	struct shunt_counters counters;
+	struct shunt_port ports[2];
 	uint8_t sign;		/* odd: as if we had written it, which its host end's name says */
 	uint8_t status;
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void show(const struct shunt_info *info)
+static void show(const struct shunt_info *info, const struct shunt_port *ports, size_t n_ports)
 {
 	_cleanup_(sd_json_variant_unrefp) sd_json_variant *json = NULL, *again = NULL;
 	_cleanup_free_ char *text = NULL, *shown = NULL;
@@ -25,8 +26,8 @@ static void show(const struct shunt_info *info)
 	if (!f)
 		return;
 	show_line(info, f);
-	show_details(info, f);
-	if (show_table(info, 1, f) < 0 || show_json(info, &json) < 0 || sd_json_variant_format(json, 0, &text) < 0 ||
+	show_details(info, ports, n_ports, f);
+	if (show_table(info, 1, ports, n_ports, f) < 0 || show_json(info, ports, n_ports, &json) < 0 || sd_json_variant_format(json, 0, &text) < 0 ||
 	    sd_json_parse(text, 0, &again, NULL, NULL) < 0)
 		__builtin_trap();
 	fclose(f);
@@ -56,6 +57,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	info.status = input.status;
 	memcpy(info.id, input.key.id, SHUNT_ID_MAX);
 	memcpy(info.interface, input.key.interface, sizeof(info.interface));
-	show(&info);
+	show(&info, input.ports, ELEMENTSOF(input.ports));
 	return 0;
 }

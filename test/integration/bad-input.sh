@@ -63,7 +63,18 @@ refuse 'shunt.mtu.*1500x' hook createRuntime "$(state $pid shunt.mtu 1500x)"
 refuse 'shunt.mtu.*65536' hook createRuntime "$(state $pid shunt.mtu 65536)"
 refuse 'MTU 1279 is out of range' hook createRuntime "$(state $pid shunt.mtu 1279)"
 refuse 'shunt.mode.*l4' hook createRuntime "$(state $pid shunt.mode l4)"
-refuse 'shunt.publish' hook createRuntime "$(state $pid shunt.publish 8080:80)"
+for spec in '' 8080 8080: :80 8080:80:90:1 0:80 8080:0 65536:80 8080:65536 08080:80 8080:80/sctp 8080:80/ 8080:80/TCP 8080-8081:80-82 \
+        8081-8080:80 65535-65536:80 1000-1001:65535 8080-:80 -8080:80 1.2.3:80:80 1.2.3.4.5:80:80 010.0.0.1:80:80 ::1:80:80 '[::1:80:80' \
+        '[::1]80:80' '[10.99.0.1]:80:80' '[fe80::1]:80:80' '[ff02::1]:80:80' 224.0.0.1:80:80 169.254.0.1:80:80 '[::ffff:10.99.0.1]:80:80' \
+        '10.99.0.0/24:80:80' '8080 :80' '8080:80,'; do
+        refuse '"[^"]*" publishes nothing: ' hook createRuntime "$(state $pid shunt.publish "$spec")"
+done
+refuse 'publish the same port' hook createRuntime "$(state $pid shunt.publish 8080:80,8080:81)"
+refuse 'publish the same port' hook createRuntime "$(state $pid shunt.publish 8000-8100:80,10.99.0.1:8100:80)"
+refuse 'shunt.publish: more than 64' hook createRuntime "$(state $pid shunt.publish "$(seq -s , 65)")"
+refuse 'without a published port' hook createRuntime "$(state $pid shunt.service web)"
+refuse 'service name "a b"' shunt attach box --netns /run/netns/box --publish 80:80 --service 'a b'
+refuse 'service name "0123' shunt attach box --netns /run/netns/box --publish 80:80 --service 01234567890123456789012345678901
 refuse '10.207.0.999' hook createRuntime "$(state $pid shunt.address 10.207.0.999)"
 refuse 'shunt.address.*more than 2' hook createRuntime "$(state $pid shunt.address 10.207.0.9,fd00::1,10.207.0.10)"
 refuse 'eth/0' hook createRuntime "$(state $pid shunt.interface eth/0)"
@@ -120,6 +131,13 @@ network bad '{ "subnets": ["10.99.0.0/16"] }'
 refuse 'network bad: subnet 10.99.0.0/16 overlaps the host.s route 10.99.0.0/24 dev wire' attach --network bad
 network bad '{ "subnets": ["10.50.0.0/24", "fd99::/64"] }'
 refuse 'network bad: subnet fd99::/64 overlaps the host.s route fd99::/64 dev wire' attach --network bad
+network bad '{ "subnets": ["10.50.0.0/24"], "internal": true }'
+refuse 'network bad is internal' attach --network bad --publish 8080:80
+network bad '{ "subnets": ["10.50.0.0/24"] }'
+refuse 'has no IPv6 address' attach --network bad --publish '[fd99::1]:8080:80'
+network bad '{ "subnets": ["fd50::/64"] }'
+refuse 'has no IPv4 address' attach --network bad --publish 10.99.0.1:8080:80
+refuse '10.99.0.77 is no address of this host' attach --publish 10.99.0.77:8080:80
 network bad '{ "subnets": ["10.50.0.0/30"] }'
 check "the one address of a /30" shunt attach other --netns /run/netns/other --driver "$driver" --network bad
 refuse 'subnet 10.50.0.0/30 is full' attach --network bad

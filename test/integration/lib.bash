@@ -182,7 +182,7 @@ nothing_left() {
                 [ -z "$left" ] || die "pins are left: $left"
         fi
         if [ -d $pins/datapath ]; then
-                for map in interfaces addresses4 addresses6 registry unfinished networks; do
+                for map in interfaces addresses4 addresses6 registry unfinished networks published publications; do
                         left=$(bpftool map dump pinned $pins/datapath/$map -j)
                         [ "$left" = "[]" ] || die "map $map has entries left: $left"
                 done
@@ -196,7 +196,7 @@ unloaded() {
         ids=$(loaded)
         shunt gc >/dev/null
         check_equal "gc takes the datapath away with the last endpoint" "" "$(find /sys/fs/bpf/shunt -mindepth 1 |
-                grep -vE '/(endpoints|uplinks)$' || true)"
+                grep -vE '/(endpoints|uplinks|ports)$' || true)"
         while read -r what id; do [ -z "$id" ] || eventually gone "$what" "$id"; done <<<"$ids"
         ok "no program or map of ours is loaded"
 }

@@ -82,7 +82,7 @@ static void with_nothing_attached_and_nobody_here_the_datapath_goes(void **state
 	kill_host_end(*state, &info);
 	*state = shunt_close(*state);
 	assert_true(collected().unloaded);
-	shell("test \"$(cd " STATE " && find . -mindepth 1 | sort | xargs)\" = './endpoints ./uplinks'");
+	shell("test \"$(cd " STATE " && find . -mindepth 1 | sort | xargs)\" = './endpoints ./ports ./uplinks'");
 	assert_false(collected().unloaded);
 }
 
@@ -368,7 +368,7 @@ static void remains_of_a_datapath_that_is_gone_are_swept(void **state)
 	/* Invariant 1: alive, it would send what nobody looks at. */
 	assert_int_equal(if_nametoindex(info.endpoint.host), 0);
 	assert_false(datapath_has_programs(if_nametoindex("a0")));
-	shell("test \"$(cd " STATE " && find . -mindepth 1 | sort | xargs)\" = './endpoints ./uplinks'");
+	shell("test \"$(cd " STATE " && find . -mindepth 1 | sort | xargs)\" = './endpoints ./ports ./uplinks'");
 	*state = open_instance();
 	attached(*state, &request);
 	assert_int_equal(only_endpoint(*state).status, SHUNT_STATUS_READY);

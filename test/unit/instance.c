@@ -263,7 +263,7 @@ static void sweep_leaves_an_empty_directory_that_works_again(void **state)
 		assert_int_equal(bpf_obj_pin(instance->datapath.fd[MAP_META], pins[i]), 0);
 	assert_int_equal(instance_lock_exclusive(instance, NULL), 1);
 	assert_done(instance_sweep(instance, &error), &error);
-	shell("test \"$(cd " STATE " && find . -mindepth 1 | sort | xargs)\" = './endpoints ./uplinks'");
+	shell("test \"$(cd " STATE " && find . -mindepth 1 | sort | xargs)\" = './endpoints ./ports ./uplinks'");
 	assert_done(instance_sweep(instance, &error), &error);
 	*state = shunt_close(instance);
 	*state = open_instance();

@@ -32,13 +32,21 @@ static struct shunt_info example(void)
 	return info;
 }
 
+/* Two ports of the example's in a row, one of another's, and one more. */
+static const struct shunt_port ports[] = {
+	{ { { .address = { [10] = 0xff, 0xff }, .port = 0x901f, .protocol = IPPROTO_TCP }, 6 }, { .port = 0x5000 } },
+	{ { { .address = { [10] = 0xff, 0xff }, .port = 0x901f, .protocol = IPPROTO_TCP }, 7 }, { .port = 0x5000 } },
+	{ { { .address = { [10] = 0xff, 0xff }, .port = 0x911f, .protocol = IPPROTO_TCP }, 7 }, { .port = 0x5100 } },
+	{ { { .address = { [15] = 1 }, .port = 0x3500, .protocol = IPPROTO_UDP }, 7 }, { .port = 0x3500, .service = "names" } },
+};
+
 /* The JSON of one endpoint as text, for free(). */
 static char *json_text(const struct shunt_info *info)
 {
 	_cleanup_(sd_json_variant_unrefp) sd_json_variant *json = NULL;
 	char *text = NULL;
 
-	assert_int_equal(show_json(info, &json), 0);
+	assert_int_equal(show_json(info, ports, ELEMENTSOF(ports), &json), 0);
 	assert_true(sd_json_variant_format(json, 0, &text) >= 0);
 	return text;
 }
@@ -55,6 +63,7 @@ static void json_is_what_the_manual_says(void **state)
 			    "\"interface\":{\"name\":\"nkf1180e1579c7e\",\"index\":7},"
 			    "\"peer\":{\"name\":\"eth0\",\"netns\":4026532000},"
 			    "\"state\":\"ready\",\"created\":\"2026-01-01T00:00:00.123456Z\","
+			    "\"published\":[\"0.0.0.0:8080-8081:80-81/tcp\",\"[::1]:53:53/udp\"],"
 			    "\"counters\":{\"rx_packets\":1,\"rx_bytes\":2,\"tx_packets\":3,\"tx_bytes\":18446744073709551615,"
 			    "\"dropped\":{\"spoofed\":5,\"malformed\":0,\"protocol\":0,\"multicast\":0,\"isolated\":0,"
 			    "\"internal\":0,\"no_endpoint\":0,\"no_route\":0,\"no_forward\":0,\"too_big\":0,\"ttl\":0,\"no_neighbour\":0,\"no_port\":0,\"untranslated\":0}}}");
@@ -101,6 +110,19 @@ static void line_is_what_attach_prints(void **state)
 	assert_string_equal(text, "web eth0 10.207.3.4/32 fd00::3/128 mtu 1500 netkit l3\n");
 }
 
+static void details_say_whose_port_it_is(void **state)
+{
+	const struct shunt_info info = example();
+	_cleanup_free_ char *text = NULL;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+
+	(void)state;
+	show_details(&info, ports, ELEMENTSOF(ports), f);
+	fclose(f);
+	assert_non_null(strstr(text, "\npublished  0.0.0.0:8080-8081:80-81/tcp\npublished  [::1]:53:53/udp (service names)\nreceived"));
+}
+
 static void table_is_aligned_and_has_no_empty_cell(void **state)
 {
 	static const char *const headings[] = { "A", "LONG", NULL };
@@ -125,6 +147,7 @@ int main(void)
 		cmocka_unit_test(stale_endpoint_says_why_and_none_has_no_address),
 		cmocka_unit_test(longest_texts_fit),
 		cmocka_unit_test(line_is_what_attach_prints),
+		cmocka_unit_test(details_say_whose_port_it_is),
 		cmocka_unit_test(table_is_aligned_and_has_no_empty_cell),
 	};
 

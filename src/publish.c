@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * publish.c - which container has which port of the host.
+ *
+ * Theory of operation
+ *
+ * A publication is one port of one address of the host, or of all addresses of a family, that leads to one port of one
+ * endpoint. It is made in this order, under the lock "ports":
+ *
+ *	1. the programs at the host's sockets are attached, and know the host's addresses
+ *	2. the port's bit is set: from here on no process can bind to all addresses with it
+ *	3. it is looked for among the sockets of the host; who has it by now is named, and keeps it
+ *	4. its entry in "publications"
+ *	5. itself as a backend in "published": packets come
+ *
+ * and taken back in the order 5, 4, 2, and 1 with the last one. So what is in "publications" is all there is of it, "published"
+ * and the bits can be made from that again, and what has no endpoint any more is found by its host end's index.
+ *
+ * Invariants
+ *
+ *	P1. One port, one holder: of the publications whose addresses have one in common, all are of one endpoint, or of one
+ *	    service. They are compared under the lock.
+ *	P2. Who looks for what an endpoint has published finds it (I3 in endpoint.c): the record is flagged before the first.
+ *	P3. The members of a service have the same ports. Where these lead in the container, and on which addresses of the
+ *	    host they are, may differ.
+ *
+ * A port that a process got without bind(), as the source of a connection or a datagram, is not reserved: the kernel asks
+ * nobody there. bpf/flow.h says what becomes of its packets.
+ */
+#include "publish.h"
+
+#include <sys/stat.h>
+
+#include "claim.h"
+#include "sockets.h"
+
+static int lock_ports(const struct shunt_instance *instance, struct shunt_error *error)
+{
+	/* An earlier version made no such directory. */
+	if (mkdirat(instance->fd, "ports", 0700) < 0 && errno != EEXIST)
+		return shunt_fail(error, -errno, "%s/ports: cannot be made: %m", instance->state);
+	return instance_lock(instance, "ports", error);
+}
+
+/* Reads what is there. */
+static int look(struct claim *claim, struct shunt_error *error)
+{
+	int r = port_table_list(&claim->instance->datapath, &claim->all, &claim->n_all);
+
+	claim->bits = calloc(1, sizeof(*claim->bits));
+	if (r >= 0 && !claim->bits)
+		r = -ENOMEM;
+	for (size_t i = 0; i < claim->n_all && r >= 0; i++)
+		port_set_add(claim->bits, &claim->all[i].key.host);
+	return r < 0 ? claim_map_fail(r, error) : 0;
+}
+
+/* What the maps say and what is attached becomes what is in @list, which is all that is left. The bits are of @list. */
+static int settle(struct shunt_instance *instance, const struct port_set *bits, size_t n, struct shunt_error *error)
+{
+	int r = port_table_write_bits(&instance->datapath, bits);
+
+	if (r < 0)
+		return claim_map_fail(r, error);
+	return n == 0 ? sockets_detach(instance, error) : 0;
+}
+
+/* Takes back what of it was done. */
+static void undo(struct claim *claim, size_t n_done)
+{
+	struct port_set *bits = claim->bits;
+
+	for (size_t i = 0; i < n_done; i++)
+		(void)port_table_remove(&claim->instance->datapath, &claim->new[i]);
+	*bits = (struct port_set){};
+	for (size_t i = 0; i < claim->n_all; i++)
+		port_set_add(bits, &claim->all[i].key.host);
+	(void)settle(claim->instance, bits, claim->n_all, NULL);
+}
+
+/* Steps 2 to 5 */
+static int take(struct claim *claim, struct shunt_error *error)
+{
+	const struct datapath *datapath = &claim->instance->datapath;
+	size_t done = 0;
+	int r;
+
+	for (size_t i = 0; i < claim->n_new; i++)
+		port_set_add(claim->bits, &claim->new[i].key.host);
+	r = port_table_write_bits(datapath, claim->bits);
+	if (r < 0)
+		claim_map_fail(r, error);
+	else
+		r = claim_check_sockets(claim, error);
+	while (r >= 0 && done < claim->n_new) {
+		r = port_table_add(datapath, &claim->new[done++]);
+		if (r < 0)
+			claim_map_fail(r, error);
+	}
+	if (r < 0)
+		undo(claim, done);
+	return r;
+}
+
+int publish_claim(struct shunt_instance *instance, const struct shunt_endpoint *endpoint, const struct publication *specs, size_t n,
+		  const char *service, struct shunt_error *error)
+{
+	_cleanup_(claim_done) struct claim claim = { .instance = instance, .endpoint = endpoint, .service = service };
+	_cleanup_close_ int lock = lock_ports(instance, error);
+	int r;
+
+	if (lock < 0)
+		return lock;
+	r = look(&claim, error);
+	if (r >= 0)
+		r = claim_expand(&claim, specs, n, error);
+	if (r >= 0)
+		r = sockets_refresh_locals(instance, error);
+	if (r >= 0)
+		r = claim_check(&claim, specs, n, error);
+	if (r < 0)
+		return r;
+	r = sockets_attach(instance, error);
+	if (r < 0) {
+		undo(&claim, 0);
+		return r;
+	}
+	return take(&claim, error);
+}
+
+/* Whether a port is one of those that were asked for, or of the endpoint where none were. */
+static bool is_wanted(const struct claim *claim, const struct shunt_port *port)
+{
+	if (port->key.ifindex != claim->endpoint->ifindex)
+		return false;
+	for (size_t i = 0; i < claim->n_new; i++)
+		if (memcmp(&claim->new[i].key, &port->key, sizeof(port->key)) == 0)
+			return true;
+	return claim->n_new == 0;
+}
+
+/* Return: how many ports went, or an errno */
+static int give_back(struct claim *claim, struct shunt_error *error)
+{
+	size_t gone = 0;
+	int r = 0;
+
+	*claim->bits = (struct port_set){};
+	for (size_t i = 0; i < claim->n_all; i++) {
+		if (!is_wanted(claim, &claim->all[i])) {
+			port_set_add(claim->bits, &claim->all[i].key.host);
+			continue;
+		}
+		r = port_table_remove(&claim->instance->datapath, &claim->all[i]);
+		if (r < 0)
+			return claim_map_fail(r, error);
+		gone++;
+	}
+	if (gone > 0)
+		r = settle(claim->instance, claim->bits, claim->n_all - gone, error);
+	return r < 0 ? r : (int)gone;
+}
+
+/* Each of those that were asked for is one that there is. */
+static int check_there(const struct claim *claim, struct shunt_error *error)
+{
+	for (size_t i = 0; i < claim->n_new; i++) {
+		char text[PORT_HOST_TEXT_MAX + 4];
+		size_t k = 0;
+
+		while (k < claim->n_all && (memcmp(&claim->all[k].key, &claim->new[i].key, sizeof(claim->new[i].key)) != 0 ||
+					    claim->all[k].value.port != claim->new[i].value.port))
+			k++;
+		if (k == claim->n_all)
+			return shunt_fail(error, -ENOENT, "port %s is not published so by this container",
+					  port_format_host(&claim->new[i].key.host, text));
+	}
+	return 0;
+}
+
+int publish_release(struct shunt_instance *instance, const struct shunt_endpoint *endpoint, const struct publication *specs, size_t n,
+		    struct shunt_error *error)
+{
+	_cleanup_(claim_done) struct claim claim = { .instance = instance, .endpoint = endpoint };
+	_cleanup_close_ int lock = lock_ports(instance, error);
+	int r;
+
+	if (lock < 0)
+		return lock;
+	r = look(&claim, error);
+	if (r >= 0)
+		r = claim_expand(&claim, specs, n, error);
+	if (r >= 0)
+		r = check_there(&claim, error);
+	return r < 0 ? r : give_back(&claim, error);
+}
+
+/* Removes what is of no endpoint. What one has that is just made or taken back is of a record that is there. */
+static int remove_orphans(struct claim *claim, struct shunt_error *error)
+{
+	_cleanup_free_ struct registry_entry *entries = NULL;
+	size_t n, kept = 0;
+	int r = registry_list(&claim->instance->datapath, NULL, &entries, &n);
+
+	if (r < 0)
+		return registry_fail(r, error);
+	for (size_t i = 0; i < claim->n_all; i++) {
+		size_t k = 0;
+
+		while (k < n && entries[k].endpoint.ifindex != claim->all[i].key.ifindex)
+			k++;
+		if (k < n) {
+			claim->all[kept++] = claim->all[i];
+			continue;
+		}
+		r = port_table_remove(&claim->instance->datapath, &claim->all[i]);
+		if (r < 0)
+			return claim_map_fail(r, error);
+	}
+	claim->n_all = kept;
+	return 0;
+}
+
+int publish_mend(struct shunt_instance *instance, struct shunt_error *error)
+{
+	_cleanup_(claim_done) struct claim claim = { .instance = instance };
+	_cleanup_close_ int lock = lock_ports(instance, error);
+	int r;
+
+	if (lock < 0)
+		return lock;
+	r = look(&claim, error);
+	if (r >= 0)
+		r = remove_orphans(&claim, error);
+	if (r < 0)
+		return r;
+	r = port_table_rebuild(&instance->datapath, claim.all, claim.n_all);
+	if (r < 0)
+		return claim_map_fail(r, error);
+	*claim.bits = (struct port_set){};
+	for (size_t i = 0; i < claim.n_all; i++)
+		port_set_add(claim.bits, &claim.all[i].key.host);
+	if (claim.n_all > 0) {
+		r = sockets_refresh_locals(instance, error);
+		if (r >= 0)
+			r = sockets_attach(instance, error);
+	}
+	return r < 0 ? r : settle(instance, claim.bits, claim.n_all, error);
+}
