@@ -13,8 +13,8 @@ stub
 ln -sfn ../run/systemd/resolve/stub-resolv.conf /etc/resolv.conf
 # Whoever asks is known by its address.
 no_masquerade
-echo '{"subnets": ["10.88.0.0/16"], "masquerade": false}' >$SHUNT_NETWORKS/four.json
-echo '{"subnets": ["fd88::/64"], "masquerade": false}' >$SHUNT_NETWORKS/six.json
+echo '{"subnets": ["10.88.0.0/16"], "masquerade": false}' >/etc/shunt/networks/four.json
+echo '{"subnets": ["fd88::/64"], "masquerade": false}' >/etc/shunt/networks/six.json
 background /tmp/asked beyond "$here/net.py" names
 # run OPTION... -- COMMAND...
 run() { shunt run --driver "$driver" "$@" </dev/null; }
