@@ -211,7 +211,8 @@ __global int translate_error(struct __sk_buff *skb, const struct packet *packet,
 		return -1;
 	if (!packet->ipv4)
 		grown += inner;
-	if (translate_quoted(skb, at + (packet->ipv4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr)), &quoted, &becomes, inner, &grown))
+	at += packet->ipv4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr) + (packet->quotes_fragment ? 8 : 0);
+	if (translate_quoted(skb, at, &quoted, &becomes, inner, &grown))
 		return -1;
 
 	header = bytes(skb, packet->transport, 8);

@@ -26,6 +26,7 @@ struct packet {
 	bool fragment;
 	bool ipv4;
 	bool reply;		/* of an echo: it begins no flow */
+	bool quotes_fragment;	/* KIND_ERROR: a fragment header is before the quoted ports */
 	bool partial;		/* the checksum of this header is still to be completed, and holds its pseudo header's sum */
 };
 
@@ -111,11 +112,10 @@ static __always_inline bool is_error(__u8 protocol, __u8 type)
 	return type == ICMP_DEST_UNREACH || type == ICMP_TIME_EXCEEDED || type == ICMP_PARAMETERPROB;
 }
 
-#define QUOTED_MAX (sizeof(struct ipv6hdr) + 8)
-
 /*
  * Reads the tuple of the packet that an ICMP error quotes, and turns it round. @at is where the quote begins. What is
- * quoted with IPv4 options or IPv6 extension headers is not looked into: whoever sends such, sends it untranslated.
+ * quoted with IPv4 options or IPv6 extension headers is not looked into, but for a first fragment, which is what the sender
+ * of large datagrams learns a path's MTU from.
  *
  * Return: 0, or -1 if there is none that could be of a flow, or the error is not for who sent it.
  */
@@ -142,6 +142,14 @@ static __always_inline int read_quoted(struct __sk_buff *skb, __u32 at, struct p
 		copy6(quoted.destination, &ip6->daddr);
 		quoted.protocol = ip6->nexthdr;
 		transport = ip + sizeof(struct ipv6hdr);
+		if (unlikely(ip6->nexthdr == IPPROTO_FRAGMENT)) {
+			transport = bytes(skb, at + sizeof(struct ipv6hdr), 8 + 8);
+			if (!transport || transport[2] || transport[3] & 0xf8)
+				return -1;
+			quoted.protocol = transport[0];
+			ret->quotes_fragment = true;
+			transport += 8;
+		}
 	}
 	if (quoted.protocol == IPPROTO_TCP || quoted.protocol == IPPROTO_UDP) {
 		quoted.sport = ((__be16 *)transport)[0];
