@@ -1,0 +1,69 @@
+#!/bin/bash
+# Many flows behind one address: none loses its port, none takes another's, and the host's own sockets are not shadowed.
+#
+#   FLOWS    connections that live at once (10000; 2000 where the machine is emulated)
+#   SPRAYED  flows that nobody answers, more than there is room for (70000; there 40000)
+. "$(dirname "$0")/lib.bash"
+. "$(dirname "$0")/nat.bash"
+
+wide=yes
+[ "${LAB_ACCEL:-}" != tcg ] || wide=no
+[ $wide = yes ] && count=${FLOWS:-10000} sprayed=${SPRAYED:-70000} || count=${FLOWS:-2000} sprayed=${SPRAYED:-40000}
+
+world
+strangers
+addresses 64
+mkdir -p /etc/shunt/networks
+# Where there are 16384 ports, a few hundred flows of two containers hardly ever meet; here they do.
+echo '{ "subnets": ["10.59.0.0/24", "fd59::/64"], "masquerade_ports": "15000-15199" }' >/etc/shunt/networks/narrow.json
+plain one --network narrow
+plain two --network narrow
+plain other
+background /tmp/server beyond "$here/nat.py" serve
+background /tmp/listener "$here/nat.py" serve
+# The host's own: a connection each way, while all else goes on.
+background /tmp/host-out "$here/nat.py" speak tcp 10.99.0.2
+background /tmp/host-in ip netns exec beyond "$here/nat.py" speak tcp fd99::1
+
+echo "# as many as can be told apart"
+# Half of them from each of two containers, so that both want the same ports to the same places.
+background /tmp/crowd1 ip netns exec one "$here/nat.py" crowd $((count * 2 / 5)) "${servers4[@]}"
+background /tmp/crowd2 ip netns exec two "$here/nat.py" crowd $((count * 2 / 5)) "${servers4[@]}"
+background /tmp/crowd3 ip netns exec two "$here/nat.py" crowd $((count / 5)) "${servers6[@]}"
+crowds=("${backgrounds[@]: -3}")
+for crowd in 1 2 3; do
+        read -r _ n low high seen </tmp/crowd$crowd
+        ok "$n connections, by ports $low to $high of $seen"
+        check "all of the range" test "$low" -ge 15000 -a "$high" -le 15199
+        check_equal "with the host's address" "$([ $crowd = 3 ] && echo fd99::1 || echo 10.99.0.1)" "$seen"
+done
+# again WHAT: each connection of all crowds speaks
+again() {
+        local crowd n
+        for crowd in 1 2 3; do
+                read -r _ n _ </tmp/crowd$crowd
+                check_equal "$1: each connection of crowd $crowd is answered, by the same port" "again $n 0" \
+                        "$(all_speak "${crowds[crowd - 1]}" /tmp/crowd$crowd)"
+        done
+}
+again "all at once"
+check_equal "each is told by two entries" "$((count * 4 / 5)) $((count / 5))" \
+        "$(entries '255,255,10,59,0,[0-9]+$') $(entries '253,89,0,.*')"
+
+echo "# more than there is room for"
+# By a port that is not of the crowds' range: what is to be seen is that they are forgotten, not that ports are taken.
+for sport in 14000 14001; do
+        check "$sprayed flows that nobody answers" ip netns exec other "$here/nat.py" spray "$sprayed" $sport "${servers4[@]}"
+done
+ok "of $((count * 4 / 5)) connections before, $(entries '255,255,10,59,0,[0-9]+$') are still known"
+again "after those"
+
+kill "${backgrounds[@]}"
+for talk in out in; do
+        read -r words _ longest < <(spoken /tmp/host-$talk)
+        check "the host's own, $talk: $words words answered, the longest wait was $longest ms" test "$words" -gt 20 -a "$longest" -lt 8000
+done
+finish_background
+for ct in one two other; do shunt detach $ct; done
+nothing_left
+finish

@@ -1,0 +1,59 @@
+# What scenarios share whose containers' addresses are translated. Sourced behind lib.bash.
+# shellcheck shell=bash
+
+nat() { "$here/nat.py" "$@"; }
+
+# strangers: beyond has never heard of containers
+strangers() {
+        ip -n beyond route del 10.0.0.0/8
+        ip -n beyond -6 route del fd00::/8
+}
+
+# addresses N: beyond has 10.97.0.1 to 10.97.0.N and fd97::1 to fd97::N (in hex), all of them in servers4 and servers6
+addresses() {
+        local i
+        servers4=() servers6=()
+        for ((i = 1; i <= $1; i++)); do
+                servers4+=("10.97.0.$i") servers6+=("fd97::$(printf %x $i)")
+                echo "addr add ${servers4[-1]}/32 dev lo"
+                echo "addr add ${servers6[-1]}/128 dev lo nodad"
+        done | ip -n beyond -batch -
+        for ((i = 1; i <= $1; i++)); do servers4+=("10.97.0.$i") servers6+=("fd97::$(printf %x $i)"); done
+}
+
+flows=/sys/fs/bpf/shunt/datapath/flows
+# age SECONDS: all flows are silent for so much longer than they are; nothing may come meanwhile
+age() {
+        # Byte 52 of the value is "seen", in units of 2^30 ns.
+        bpftool -j map dump pinned $flows | jq -r --argjson units $(($1 * 1000000000 >> 30)) '
+                def hex: ltrimstr("0x") | explode | map(if . > 96 then . - 87 else . - 48 end) | reduce .[] as $d (0; . * 16 + $d);
+                def bytes: [range(4) as $i | (. / pow(256; $i) | floor) % 256];
+                .[] | (.value[52:56] | map(hex) | to_entries | map(.value * pow(256; .key)) | add) as $seen |
+                "map update pinned '$flows' key hex \(.key | map(ltrimstr("0x")) | join(" ")) value \((.value[:52] | map(hex)) +
+                ((($seen + 4294967296 - $units) % 4294967296) | bytes) + (.value[56:] | map(hex)) | map(tostring) | join(" "))"' >/tmp/age
+        bpftool batch file /tmp/age >/dev/null
+}
+# forget CONDITION: removes the entries that it holds for, in jq's language
+forget() {
+        bpftool -j map dump pinned $flows | jq -r ".[] | select($1) |
+                \"map delete pinned $flows key hex \(.key | map(ltrimstr(\"0x\")) | join(\" \"))\"" >/tmp/forget
+        bpftool batch file /tmp/forget >/dev/null
+}
+# entries [ADDRESS]: how many there are, or how many come from such an address, which is an expression of decimal numbers
+entries() { bpftool map dump pinned $flows | grep -cE "^ {12}\"source\": \[.*${1:-}" || true; }
+# all_speak PID FILE: a crowd speaks again, and says how that went
+all_speak() {
+        local before end=$((SECONDS + 100))
+        before=$(grep -c again "$2") || true
+        kill -USR1 "$1"
+        until [ "$(grep -c again "$2")" -gt "$before" ]; do
+                [ $SECONDS -lt $end ] || die "not within 100 s: $2: $(tail -n 1 "$2")"
+                nap 50000
+        done
+        tail -n 1 "$2"
+}
+# spoken FILE: what a "speak" said at last, once it was killed
+spoken() {
+        eventually sh -c "tail -n 1 $1 | grep -qE '^[0-9]+ [0-9]+ [0-9]+$'"
+        tail -n 1 "$1"
+}
