@@ -43,7 +43,8 @@
  *
  * Lifetimes: TCP, established: a day (RFC 5382 asks for two hours and four minutes at least); opening, half closed, or reset
  * from out there, which could be anyone's word: four minutes (as there); closed by both, or reset by the container: a minute,
- * as TIME_WAIT. UDP: five minutes, or one if nobody answered (RFC 4787). ICMP echo: one minute (RFC 5508).
+ * as TIME_WAIT. UDP: five minutes, or one if nobody answered
+ * (RFC 4787); a quarter of one for DNS, each of whose questions is a flow: a resolver would be out of ports at 55 a second. ICMP echo: one minute (RFC 5508).
  *
  * Fragments have no ports but for the first: it leaves them in the map "fragments", for those behind it. One that comes
  * before the first is dropped.
@@ -66,6 +67,7 @@ static __always_inline __u32 flow_clock(void)
 	return (__u32)(bpf_ktime_get_coarse_ns() >> 30) + 1;
 }
 
+#define PORT_DNS bpf_htons(53)
 #define SECONDS(n) ((__u32)(((n) * 1000000000ULL) >> 30))
 #define CLOSED (SHUNT_FLOW_FIN_ORIGINAL | SHUNT_FLOW_FIN_REPLY)
 #define ENDED (CLOSED | SHUNT_FLOW_RESET)
@@ -76,8 +78,12 @@ static __always_inline bool flow_closed(const struct shunt_flow *flow)
 }
 
 /* How long a flow may be silent. */
-static __always_inline __u32 lifetime(__u8 protocol, __u32 state)
+static __always_inline __u32 lifetime(const struct shunt_tuple *key, __u32 state)
 {
+	const __u8 protocol = key->protocol;
+
+	if (protocol == IPPROTO_UDP && (key->sport == PORT_DNS || key->dport == PORT_DNS))
+		return SECONDS(15);
 	if (protocol == IPPROTO_UDP)
 		return state & SHUNT_FLOW_ANSWERED ? SECONDS(300) : SECONDS(60);
 	if (protocol != IPPROTO_TCP)
@@ -91,7 +97,7 @@ static __always_inline bool flow_dead(const struct shunt_tuple *key, const struc
 {
 	const __s32 age = now - flow->seen;	/* CPUs may differ by one */
 
-	return age > (__s32)lifetime(key->protocol, flow->state);
+	return age > (__s32)lifetime(key, flow->state);
 }
 
 static __always_inline bool host_end_gone(__u32 ifindex)

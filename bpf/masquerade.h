@@ -78,12 +78,14 @@ static __noinline int send_across(struct __sk_buff *skb, struct shunt_interface 
  *
  * Return: the verdict, or UNDECIDED. The packet may have been moved, but is as it was.
  */
-static __noinline int by_flow(struct __sk_buff *skb, struct shunt_interface *from)
+__global int by_flow(struct __sk_buff *skb, struct shunt_interface *from)
 {
 	struct packet packet = {};
 	struct shunt_flow *flow;
 	__u32 now;
 
+	if (!from)
+		return DROP;
 	if (unlikely(read_packet(skb, L3, &packet)))
 		return UNDECIDED;
 	if (unlikely(packet.kind == KIND_LATER) && fragment_ports(&packet))
@@ -189,15 +191,17 @@ static __always_inline struct shunt_flow *still(struct __sk_buff *skb, struct pa
  *
  * Return: the verdict, or UNDECIDED if it is to go as it is.
  */
-static __noinline int leave(struct __sk_buff *skb, struct shunt_interface *from, struct bpf_fib_lookup *fib)
+__global int leave(struct __sk_buff *skb, struct shunt_interface *from, struct bpf_fib_lookup *fib)
 {
 	const bool ipv4 = skb->protocol == PROTO_IP;
-	const bool hide = masquerades(from, ipv4);
+	const bool hide = from && masquerades(from, ipv4);
 	struct packet packet = {};
 	struct shunt_flow *flow;
 	__u32 now = flow_clock();
 	__u8 source[16];
 
+	if (!from || !fib)
+		return DROP;
 	if (read_packet(skb, L3, &packet) || (packet.kind == KIND_LATER && fragment_ports(&packet)))
 		return hide ? drop(from, SHUNT_DROP_UNTRANSLATED) : UNDECIDED;
 	if (preferred_source(fib, ipv4, source) && hide)
@@ -224,12 +228,14 @@ static __noinline int leave(struct __sk_buff *skb, struct shunt_interface *from,
  *
  * Return: the verdict, or UNDECIDED if it is of a flow, which by_flow() knows now.
  */
-static __noinline int to_host(struct __sk_buff *skb, struct shunt_interface *from)
+__global int to_host(struct __sk_buff *skb, struct shunt_interface *from)
 {
 	struct packet packet = {};
 	struct shunt_flow *flow;
 	__u32 now = flow_clock();
 
+	if (!from)
+		return DROP;
 	if (read_packet(skb, L3, &packet) || (packet.kind == KIND_LATER && fragment_ports(&packet)))
 		return pass(skb, from);
 	flow = bpf_map_lookup_elem(&flows, &packet.tuple);

@@ -60,6 +60,28 @@ static __always_inline __u64 publish_hash(const void *address, __u64 rest)
 	return publish_mix(publish_mix(publish_mix(rest) ^ a[0]) ^ a[1]);
 }
 
+struct choice {
+	struct shunt_backend best;
+	__u64 weight;		/* of the best; 0: there is none */
+	__u64 flow;		/* hash */
+	__u64 to4;		/* whether it is to be an IPv4 address */
+};
+
+/* One backend of many. A global function, or the verifier would follow each outcome of each round through all later ones. */
+__global int weigh(const struct shunt_backend *b, struct choice *choice)
+{
+	__u64 weight;
+
+	if (!b || !choice || is_mapped4(b->address) != !!choice->to4)
+		return 0;
+	weight = publish_hash(b->address, choice->flow ^ b->port) | 1;
+	if (weight > choice->weight) {
+		choice->weight = weight;
+		choice->best = *b;
+	}
+	return 0;
+}
+
 /**
  * publish_choose() - the backend of a flow
  * @tuple: its first packet's; destination and dport are of the host
@@ -71,8 +93,7 @@ __global int publish_choose(const struct shunt_tuple *tuple, struct shunt_backen
 {
 	const struct shunt_published *p = NULL;
 	struct shunt_published_key key;
-	__u32 at = SHUNT_MAX_BACKENDS;
-	__u64 flow, most = 0;
+	struct choice choice = { .to4 = where & PUBLISH_TO4 };
 
 	if (!tuple || !ret)
 		return 0;
@@ -87,21 +108,11 @@ __global int publish_choose(const struct shunt_tuple *tuple, struct shunt_backen
 	if (!p)
 		return 0;
 	/* Not of the destination: a client that comes by another address of the host finds the same backend. */
-	flow = publish_hash(tuple->source, (__u64)tuple->sport << 32 | (__u32)tuple->protocol << 16 | tuple->dport);
-	for (__u32 i = 0; i < SHUNT_MAX_BACKENDS && i < p->n; i++) {
-		const struct shunt_backend *b = &p->backend[i];
-		__u64 weight = publish_hash(b->address, flow ^ b->port);
-
-		if (is_mapped4(b->address) == !!(where & PUBLISH_TO4) && (at == SHUNT_MAX_BACKENDS || weight > most)) {
-			most = weight;
-			at = i;
-		}
-		at = masked(at, 2 * SHUNT_MAX_BACKENDS - 1);
-	}
-	if (at >= SHUNT_MAX_BACKENDS)
-		return 0;
-	*ret = p->backend[at];
-	return 1;
+	choice.flow = publish_hash(tuple->source, (__u64)tuple->sport << 32 | (__u32)tuple->protocol << 16 | tuple->dport);
+	for (__u32 i = 0; i < SHUNT_MAX_BACKENDS && i < p->n; i++)
+		weigh(&p->backend[i], &choice);
+	*ret = choice.best;
+	return choice.weight != 0;
 }
 
 /* The same for a packet, which keeps its family. */
