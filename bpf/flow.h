@@ -265,6 +265,22 @@ static __always_inline int adopt(struct attempt *a, struct shunt_flow *entry, __
 	return 0;
 }
 
+/* Removes a reply's entry that we have marked, and its original one: what is said there last shall not leave from our port. */
+static __always_inline void forget(const struct shunt_tuple *key, const struct shunt_flow *reply)
+{
+	const struct shunt_flow *original;
+	struct shunt_tuple first, back;
+
+	invert(&first, &reply->to);
+	original = bpf_map_lookup_elem(&flows, &first);
+	if (original) {
+		invert(&back, &original->to);
+		if (same_tuple(&back, key))
+			bpf_map_delete_elem(&flows, &first);
+	}
+	bpf_map_delete_elem(&flows, key);
+}
+
 /* Claims one port for the reply's entry (F1, F2). Return: 0, or negative if it is not to be had. */
 __global int try_port(struct __sk_buff *skb, struct attempt *a, __u32 port)
 {
@@ -296,7 +312,7 @@ __global int try_port(struct __sk_buff *skb, struct attempt *a, __u32 port)
 		}
 		if (__sync_val_compare_and_swap(&taken->seen, seen, 0) != seen)
 			return -1;
-		bpf_map_delete_elem(&flows, &a->key);
+		forget(&a->key, taken);
 	}
 	if (a->host && host_listens(skb, &a->key))
 		return -1;
