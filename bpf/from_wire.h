@@ -6,7 +6,7 @@
 #define SHUNT_BPF_FROM_WIRE_H
 
 #include "deliver.h"
-#include "flow.h"
+#include "fragment.h"
 #include "published.h"
 #include "translate.h"
 

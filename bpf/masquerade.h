@@ -10,7 +10,7 @@
 #define SHUNT_BPF_MASQUERADE_H
 
 #include "cross.h"
-#include "flow.h"
+#include "fragment.h"
 #include "published.h"
 #include "translate.h"
 

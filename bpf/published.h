@@ -6,7 +6,7 @@
 #define SHUNT_BPF_PUBLISHED_H
 
 #include "fib.h"
-#include "flow.h"
+#include "claim.h"
 #include "publish.h"
 
 /* Return: whether a port of the host means anything to us. */

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * claim.h - a flow begins: the port that it gets, and both of its entries. (F1, F2, F4 in flow.h)
+ */
+#ifndef SHUNT_BPF_CLAIM_H
+#define SHUNT_BPF_CLAIM_H
+
+#include "flow.h"
+
+/* Given by the loader: nobody out there can tell which port a socket will get. */
+const volatile __u64 flow_secret;
+
+/* A flow about to be made. */
+struct attempt {
+	struct shunt_tuple key;		/* of the reply's entry; dport is the port that is tried */
+	struct shunt_flow reply;
+	struct shunt_flow original;
+	__u32 port_low;			/* both included */
+	__u32 port_high;
+	__u32 closed_port;		/* one that was taken by a flow which both sides have closed; 0: none */
+	bool host;			/* the address is the host's, whose sockets must not have the port */
+	bool ranged;			/* only ports that are for masquerading */
+	bool desperate;			/* takes closed_port, too */
+	bool opens;			/* a connection, whatever was before it */
+};
+
+/* Too large for the stack beside all else that is on the way here. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct attempt);
+} attempts SEC(".maps");
+
+/* Return: whether a socket of the host would receive a packet of this tuple (F4). */
+__global int host_listens(struct __sk_buff *skb, const struct shunt_tuple *tuple)
+{
+	struct bpf_sock_tuple sock = {};
+	struct bpf_sock *found;
+	__u32 size;
+
+	if (!tuple || (tuple->protocol != IPPROTO_TCP && tuple->protocol != IPPROTO_UDP))
+		return 0;
+	if (((const __u32 *)tuple->source)[2] == bpf_htonl(0xffff) && *(const word *)tuple->source == 0) {
+		sock.ipv4.saddr = ((const __u32 *)tuple->source)[3];
+		sock.ipv4.daddr = ((const __u32 *)tuple->destination)[3];
+		sock.ipv4.sport = tuple->sport;
+		sock.ipv4.dport = tuple->dport;
+		size = sizeof(sock.ipv4);
+	} else {
+		copy6((__u8 *)sock.ipv6.saddr, tuple->source);
+		copy6((__u8 *)sock.ipv6.daddr, tuple->destination);
+		sock.ipv6.sport = tuple->sport;
+		sock.ipv6.dport = tuple->dport;
+		size = sizeof(sock.ipv6);
+	}
+	found = tuple->protocol == IPPROTO_TCP ? bpf_skc_lookup_tcp(skb, &sock, size, BPF_F_CURRENT_NETNS, 0) :
+						 bpf_sk_lookup_udp(skb, &sock, size, BPF_F_CURRENT_NETNS, 0);
+	if (!found)
+		return 0;
+	bpf_sk_release(found);
+	return 1;
+}
+
+/* Return: whether flows may leave from a port at all: it may be reserved for the host's own, or published. */
+static __always_inline bool may_leave_from(__u8 protocol, __u32 port)
+{
+	__u32 index = port >> 6 & 1023;
+	const struct shunt_ports *p = bpf_map_lookup_elem(&ports, &index);
+	const __u64 bit = 1ULL << (port & 63);
+
+	if (!p || !(p->masquerade & bit))
+		return false;
+	return !((protocol == IPPROTO_TCP ? p->tcp : protocol == IPPROTO_UDP ? p->udp : 0) & bit);
+}
+
+/* Makes an entry that was there a new flow's, with what it knows unless that is @over. Return: 0, or -1 if it has been taken. */
+static __always_inline int adopt(struct attempt *a, struct shunt_flow *entry, __u32 seen, bool over)
+{
+	const __u32 was = __sync_val_compare_and_swap(&entry->seen, seen, a->reply.seen);
+
+	if (was != seen && was != a->reply.seen)
+		return -1;
+	if (over)
+		entry->state = a->reply.state;
+	else
+		entry->state |= a->reply.state;
+	a->original.state |= entry->state & ~STATE_KEPT;
+	return 0;
+}
+
+/* Removes a reply's entry that we have marked, and its original one: what is said there last shall not leave from our port. */
+static __always_inline void forget(const struct shunt_tuple *key, const struct shunt_flow *reply)
+{
+	const struct shunt_flow *original;
+	struct shunt_tuple first, back;
+
+	invert(&first, &reply->to);
+	original = bpf_map_lookup_elem(&flows, &first);
+	if (original) {
+		invert(&back, &original->to);
+		if (same_tuple(&back, key))
+			bpf_map_delete_elem(&flows, &first);
+	}
+	bpf_map_delete_elem(&flows, key);
+}
+
+/* Claims one port for the reply's entry (F1, F2). Return: 0, or negative if it is not to be had. */
+__global int try_port(struct __sk_buff *skb, struct attempt *a, __u32 port)
+{
+	struct shunt_flow *taken;
+
+	if (!a)
+		return -1;
+	a->key.dport = bpf_htons(port);
+	if (a->ranged && !may_leave_from(a->key.protocol, port))
+		return -1;
+	taken = bpf_map_lookup_elem(&flows, &a->key);
+	if (taken) {
+		const __u32 seen = taken->seen;
+		const bool dead = flow_dead(&a->key, taken, a->reply.seen);
+
+		if (!seen)
+			return -1;
+		/* It is this flow's: the other entry was lost, or another CPU is just before us. */
+		if (taken->from_ifindex == a->reply.from_ifindex && taken->to_ifindex == a->reply.to_ifindex &&
+		    same_tuple(&taken->to, &a->reply.to))
+			return adopt(a, taken, seen, dead || a->opens);
+		if (!dead && !host_end_gone(taken->to_ifindex) && !host_end_gone(taken->from_ifindex)) {
+			if (!flow_closed(taken))
+				return -1;
+			if (!a->desperate) {
+				a->closed_port = port;
+				return -1;
+			}
+		}
+		if (__sync_val_compare_and_swap(&taken->seen, seen, 0) != seen)
+			return -1;
+		forget(&a->key, taken);
+	}
+	if (a->host && host_listens(skb, &a->key))
+		return -1;
+	return bpf_map_update_elem(&flows, &a->key, &a->reply, BPF_NOEXIST) ? -1 : 0;
+}
+
+/* Spreads well enough for ports: each step is a bijection of 64 bits (Moremur's constants). */
+static __always_inline __u64 mix(__u64 x)
+{
+	x = (x ^ x >> 27) * 0x3c79ac492ba7b653ULL;
+	x = (x ^ x >> 33) * 0x1c69b3f74ac4ae35ULL;
+	return x ^ x >> 27;
+}
+
+#define TRIES 64
+#define STRIDE 7919	/* prime, so that it meets all of a range that is no multiple of it */
+
+/**
+ * claim_port() - finds a port for a flow, and claims it.
+ * @tuple: the flow's, as its first packet has it
+ *
+ * Its own port if it is of the range; else the one that all flows of its socket try first; and then others.
+ *
+ * Return: 0, or -1 if none of TRIES is free.
+ */
+__global int claim_port(struct __sk_buff *skb, struct attempt *a, const struct shunt_tuple *tuple)
+{
+	__u32 own, span, at, step;
+	const word *address;
+
+	if (!a || !tuple)
+		return -1;
+	own = bpf_ntohs(tuple->sport);
+	if (((own >= a->port_low && own <= a->port_high) || !a->ranged) && try_port(skb, a, own) == 0)
+		return 0;
+	span = (a->port_high - a->port_low + 1) & 0x1ffff;
+	if (!span)
+		return -1;
+	step = span % STRIDE ? STRIDE % span : 1;
+	address = (const word *)tuple->source;
+	at = mix(mix(flow_secret ^ address[0]) ^ address[1] ^ (__u64)own << 8 ^ tuple->protocol) % span;
+	for (int i = 0; i < TRIES; i++) {
+		if (try_port(skb, a, a->port_low + at) == 0)
+			return 0;
+		at = (at + step) % span;
+	}
+	if (!a->closed_port)
+		return -1;
+	a->desperate = true;
+	return try_port(skb, a, a->closed_port);
+}
+
+/**
+ * flow_begin() - prepares a new flow.
+ * @packet: its first one
+ * @source, @destination: the addresses that it is to have, mapped
+ * @dport: the port that it is sent to
+ * @from, @to: host ends, 0 for the wire
+ *
+ * Return: where to fill in the rest before flow_make(), or NULL.
+ */
+static __always_inline struct attempt *flow_begin(const struct packet *packet, const void *source, const void *destination,
+						  __be16 dport, __u32 from, __u32 to, __u32 now)
+{
+	__u32 zero = 0;
+	struct attempt *a = bpf_map_lookup_elem(&attempts, &zero);
+
+	if (!a)
+		return NULL;
+	__builtin_memset(a, 0, sizeof(*a));
+	copy6(a->key.source, destination);
+	copy6(a->key.destination, source);
+	a->key.sport = dport;
+	a->key.protocol = packet->tuple.protocol;
+	invert(&a->reply.to, &packet->tuple);
+	a->reply.from_ifindex = to;
+	a->reply.to_ifindex = from;
+	a->opens = (packet->tcp & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+	a->original.from_ifindex = from;
+	a->original.to_ifindex = to;
+	a->original.state = SHUNT_FLOW_ORIGINAL;
+	a->original.state = next_state(packet, &a->original, SHUNT_FLOW_ORIGINAL);
+	a->original.seen = a->reply.seen = now;
+	return a;
+}
+
+/**
+ * flow_make() - makes both entries of the flow that flow_begin() has prepared (F1).
+ *
+ * Return: the original one, or NULL if there is no port for it.
+ */
+static __always_inline struct shunt_flow *flow_make(struct __sk_buff *skb, struct packet *packet, struct attempt *a)
+{
+	struct shunt_flow *first;
+	struct shunt_tuple reply;
+
+	a->reply.state = a->original.state & ~SHUNT_FLOW_ORIGINAL;
+	if (claim_port(skb, a, &packet->tuple))
+		return NULL;
+	invert(&a->original.to, &a->key);
+	if (likely(bpf_map_update_elem(&flows, &packet->tuple, &a->original, BPF_NOEXIST) == 0))
+		return &a->original;
+	/* It may be that the other CPU has adopted what we claimed. */
+	first = bpf_map_lookup_elem(&flows, &packet->tuple);
+	if (first)
+		invert(&reply, &first->to);
+	if (!first || !same_tuple(&reply, &a->key))
+		bpf_map_delete_elem(&flows, &a->key);
+	return first && first->from_ifindex == a->original.from_ifindex ? first : NULL;
+}
+
+#endif
