@@ -76,7 +76,7 @@ nothing_left
 # A load that was killed.
 mv /sys/fs/bpf/shunt/datapath /sys/fs/bpf/shunt/loading
 check "gc takes the remains of a killed load" shunt gc
-check_equal "whole" "/sys/fs/bpf/shunt/endpoints /sys/fs/bpf/shunt/uplinks" "$(echo /sys/fs/bpf/shunt/*)"
+check_equal "whole" "/sys/fs/bpf/shunt/endpoints /sys/fs/bpf/shunt/ports /sys/fs/bpf/shunt/uplinks" "$(echo /sys/fs/bpf/shunt/*)"
 check_equal "and empty" "" "$(find /sys/fs/bpf/shunt -mindepth 2 -exec echo {} +)"
 
 # Hosts and containers that do without IPv6.

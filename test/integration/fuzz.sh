@@ -20,7 +20,7 @@ echo 1 >/proc/sys/net/ipv4/ip_forward
 echo 1 >/proc/sys/net/ipv6/conf/all/forwarding
 mkdir -p /etc/shunt/networks
 echo '{ "subnets": ["10.50.0.0/24", "fd50::/64"], "isolate": true }' >/etc/shunt/networks/apart.json
-echo '{ "subnets": ["10.51.0.0/24", "fd51::/64"], "routing": "kernel" }' >/etc/shunt/networks/kernel.json
+echo '{ "subnets": ["10.51.0.0/24", "fd51::/64"], "routing": "kernel", "masquerade": false }' >/etc/shunt/networks/kernel.json
 senders=(one slow)
 plain one
 plain slow --network kernel
