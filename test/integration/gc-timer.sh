@@ -67,6 +67,12 @@ ok "a default route that moved is followed"
 check "out and back" in_ct one ping -n -c 1 -W 5 10.96.0.2
 check "in" beyond ping -n -c 1 -W 5 "$(address4 one)"
 
+taken=/sys/fs/bpf/shunt/endpoints/$(host_end one)/from_ct
+rm "$taken"
+soon test -e "$taken"
+check_equal "a filter that somebody took is back" shunt_from_ct "$(bpftool -j link show pinned "$taken" | jq .prog_id | xargs bpftool -j prog show id | jq -r .name)"
+check "and lets pass what is true" in_ct one ping -n -c 1 -W 5 10.96.0.2
+
 ip netns del two
 soon are_attached one
 ok "a dead one is taken back"
