@@ -133,9 +133,7 @@ static int remove_pins(const char *state, const char *name)
 	for (struct dirent *entry; (entry = next_entry(directory));)
 		if (unlinkat(dirfd(directory), entry->d_name, 0) < 0)
 			return -errno;
-	if (errno != 0)
-		return -errno;
-	return rmdir(path) < 0 ? -errno : 0;
+	return errno != 0 || rmdir(path) < 0 ? -errno : 0;
 }
 
 int datapath_remove_staged(const char *state)
@@ -231,6 +229,18 @@ static int remove_pin(const char *path, struct shunt_error *error)
 	return r < 0 ? shunt_fail(error, r, "%s: cannot be removed: %s", path, strerror(-r)) : 0;
 }
 
+/* A program whose pin went a moment ago is there until the kernel comes to it. */
+static int attach_soon(int program_fd, uint32_t ifindex, enum bpf_attach_type type, const char *pin, struct shunt_error *error)
+{
+	for (unsigned tries = 0;; tries++) {
+		int r = attach(program_fd, ifindex, type, pin, error);
+
+		if (r != -EEXIST || tries == 100)
+			return r;
+		usleep(10000);
+	}
+}
+
 int datapath_reattach(const struct datapath *datapath, const char *state, const char *host, uint32_t ifindex,
 		      const struct link_driver *driver, struct shunt_error *error)
 {
@@ -249,13 +259,15 @@ int datapath_reattach(const struct datapath *datapath, const char *state, const 
 		int r;
 
 		snprintf(path, sizeof(path), "%s/endpoints/%s/%s", state, host, links[i].pin);
-		if (pin_look(AT_FDCWD, path, &pin) == 0 && pin.ifindex != 0)
+		r = pin_look(AT_FDCWD, path, &pin);
+		if (r == 0 && pin.ifindex != 0)
 			continue;
+		if (r < 0 && r != -ENOENT && r != -EBADF)
+			return shunt_fail(error, r, "%s: %s", path, strerror(-r));
 		r = remove_pin(path, error);
 		if (r >= 0)
-			r = attach(datapath->fd[links[i].program], ifindex, links[i].type, path, error);
-		/* Its pin went a moment ago, and the kernel is still at it. */
-		if (r < 0 && r != -EEXIST)
+			r = attach_soon(datapath->fd[links[i].program], ifindex, links[i].type, path, error);
+		if (r < 0)
 			return r;
 	}
 	return 0;

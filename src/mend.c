@@ -32,50 +32,72 @@
 
 static const int families[] = { AF_INET, AF_INET6 };
 
-static bool has_link(const struct shunt_instance *instance, const struct shunt_endpoint *endpoint, const char *name)
+/* Whether one of its links is gone. Return: 1, 0, or an errno */
+static int lacks_link(const struct shunt_instance *instance, const struct shunt_endpoint *endpoint, const char *name)
 {
 	char path[64];
 	struct pin pin;
+	int r;
 
 	snprintf(path, sizeof(path), "endpoints/%.16s/%s", endpoint->host, name);
-	return pin_look(instance->fd, path, &pin) == 0 && pin.ifindex != 0;
+	r = pin_look(instance->fd, path, &pin);
+	if (r < 0)
+		return r == -ENOENT || r == -EBADF ? 1 : r;
+	return pin.ifindex == 0;
 }
 
-static bool lacks_gate(const struct shunt_instance *instance, const struct shunt_endpoint *endpoint)
+static int lacks_gate(const struct shunt_instance *instance, const struct shunt_endpoint *endpoint)
 {
 	const struct link_driver *driver = link_driver(endpoint->driver);
 
-	return driver && driver->gate && !has_link(instance, endpoint, "gate");
+	return driver && driver->gate ? lacks_link(instance, endpoint, "gate") : 0;
+}
+
+static int lacks_program(const struct shunt_instance *instance, const struct shunt_endpoint *endpoint)
+{
+	int r = lacks_link(instance, endpoint, "from_ct");
+
+	return r == 0 ? lacks_link(instance, endpoint, "to_ct") : r;
 }
 
 /* A route of anybody's to one of its addresses. */
-static bool lacks_route(struct shunt_instance *instance, const struct shunt_endpoint *endpoint, struct shunt_prefix *ret)
+static int lacks_route(struct shunt_instance *instance, const struct shunt_endpoint *endpoint, struct shunt_prefix *ret)
 {
 	struct link_state link;
+	int r = link_get(instance->host, NULL, endpoint->ifindex, &link, NULL);
 
-	if (link_get(instance->host, NULL, endpoint->ifindex, &link, NULL) < 0 || !link.up)
-		return false;
-	for (size_t i = 0; i < ELEMENTSOF(families); i++)
-		if (endpoint_address(endpoint, families[i], ret) && route_exists(instance->host, ret) == 0)
-			return true;
-	return false;
+	if (r < 0)
+		return r == -ENODEV ? 0 : r;
+	for (size_t i = 0; i < ELEMENTSOF(families) && link.up; i++) {
+		if (!endpoint_address(endpoint, families[i], ret))
+			continue;
+		r = route_exists(instance->host, ret);
+		if (r <= 0)
+			return r < 0 ? r : 1;
+	}
+	return 0;
 }
 
-bool mend_is_needed(struct shunt_instance *instance, const struct registry_entry *entry, char *reason, size_t size)
+int mend_is_needed(struct shunt_instance *instance, const struct registry_entry *entry, char *reason, size_t size)
 {
 	const struct shunt_endpoint *endpoint = &entry->endpoint;
 	struct shunt_prefix address;
 	char text[PREFIX_TEXT_MAX];
+	int r = lacks_gate(instance, endpoint);
 
-	if (lacks_gate(instance, endpoint))
+	if (r > 0)
 		snprintf(reason, size, "somebody took shunt_gate from the container's end: gc takes it back");
-	else if (!has_link(instance, endpoint, "from_ct") || !has_link(instance, endpoint, "to_ct"))
+	if (r != 0)
+		return r;
+	r = lacks_program(instance, endpoint);
+	if (r > 0)
 		snprintf(reason, size, "somebody took a program from its host end: gc attaches it again");
-	else if (lacks_route(instance, endpoint, &address))
+	if (r != 0)
+		return r;
+	r = lacks_route(instance, endpoint, &address);
+	if (r > 0)
 		snprintf(reason, size, "somebody deleted the route to %s: gc makes it again", prefix_format(&address, text));
-	else
-		return false;
-	return true;
+	return r;
 }
 
 static int put_routes_back(struct shunt_instance *instance, const struct shunt_endpoint *endpoint, struct shunt_error *error)
@@ -97,28 +119,42 @@ static int put_routes_back(struct shunt_instance *instance, const struct shunt_e
 	return 0;
 }
 
+static int cannot_look(const struct registry_entry *entry, int r, struct shunt_error *error)
+{
+	return shunt_fail(error, r, "cannot tell what %.128s lacks: %s", entry->key.id, strerror(-r));
+}
+
 /* One endpoint that seemed to lack something, looked at again under its lock. Return: 1 for mended, 2 for taken back, 0, or an errno */
 static int mend(struct shunt_instance *instance, const struct registry_entry *seen, struct shunt_error *error)
 {
 	struct registry_entry entry = *seen;
 	_cleanup_close_ int lock = -EBADF;
-	const struct link_driver *driver;
 	char reason[128];
 	int r;
 
 	lock = instance_lock_endpoint(instance, seen->endpoint.host, false, NULL, NULL);
+	if (lock == -EWOULDBLOCK)
+		return 0;
 	if (lock < 0)
-		return 0;
+		return shunt_fail(error, lock, "cannot lock %.128s: %s", seen->key.id, strerror(-lock));
 	r = registry_get(&instance->datapath, &entry.key, &entry.endpoint);
-	if (r < 0 || endpoint_is_dead(instance, &entry, reason, sizeof(reason)) ||
-	    !mend_is_needed(instance, &entry, reason, sizeof(reason)))
+	if (r < 0)
+		return r == -ENOENT ? 0 : registry_fail(r, error);
+	if (endpoint_is_dead(instance, &entry, reason, sizeof(reason)))
 		return 0;
-	driver = link_driver(entry.endpoint.driver);
-	if (lacks_gate(instance, &entry.endpoint)) {
+	r = mend_is_needed(instance, &entry, reason, sizeof(reason));
+	if (r == 0)
+		return 0;
+	if (r > 0)
+		r = lacks_gate(instance, &entry.endpoint);
+	if (r < 0)
+		return cannot_look(&entry, r, error);
+	if (r > 0) {
 		r = endpoint_teardown(instance, &entry.key, &entry.endpoint, false, error);
 		return r < 0 ? r : 2;
 	}
-	r = datapath_reattach(&instance->datapath, instance->state, entry.endpoint.host, entry.endpoint.ifindex, driver, error);
+	r = datapath_reattach(&instance->datapath, instance->state, entry.endpoint.host, entry.endpoint.ifindex,
+			      link_driver(entry.endpoint.driver), error);
 	if (r >= 0)
 		r = put_routes_back(instance, &entry.endpoint, error);
 	return r < 0 ? r : 1;
@@ -136,10 +172,15 @@ int mend_endpoints(struct shunt_instance *instance, unsigned *mended, unsigned *
 	for (size_t i = 0; i < n; i++) {
 		char reason[128];
 
-		if (endpoint_is_dead(instance, &list[i], reason, sizeof(reason)) ||
-		    !mend_is_needed(instance, &list[i], reason, sizeof(reason)))
+		if (endpoint_is_dead(instance, &list[i], reason, sizeof(reason)))
 			continue;
-		r = mend(instance, &list[i], result < 0 ? NULL : error);
+		r = mend_is_needed(instance, &list[i], reason, sizeof(reason));
+		if (r < 0)
+			cannot_look(&list[i], r, result < 0 ? NULL : error);
+		else if (r > 0)
+			r = mend(instance, &list[i], result < 0 ? NULL : error);
+		else
+			continue;
 		*mended += r == 1;
 		*removed += r == 2;
 		if (r < 0 && result == 0)

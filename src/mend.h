@@ -7,8 +7,11 @@
 
 #include "instance.h"
 
-/* Whether a live endpoint lacks something, and says in @reason what gc will do about it. Looks only. */
-bool mend_is_needed(struct shunt_instance *instance, const struct registry_entry *entry, char *reason, size_t size);
+/*
+ * Whether a live endpoint lacks something, and says in @reason what gc will do about it. Looks only. Return: 1, 0, or an errno
+ * where that cannot be told
+ */
+int mend_is_needed(struct shunt_instance *instance, const struct registry_entry *entry, char *reason, size_t size);
 
 /*
  * Puts back what live endpoints lack; takes those back that cannot be mended. Goes on behind a failure, and leaves alone
