@@ -409,7 +409,7 @@ static int attach_and_collect(struct attachment *a, struct shunt_info *ret, stru
 {
 	int r = attach(a, ret, error);
 
-	endpoint_collect_unfinished(a->instance);
+	(void)endpoint_collect_unfinished(a->instance, NULL);
 	if (r < 0)
 		(void)endpoint_release_shared(a->instance, NULL);
 	else

@@ -40,8 +40,11 @@ int endpoint_release_shared(struct shunt_instance *instance, struct shunt_error 
 int endpoint_remove_traces(struct shunt_instance *instance, const struct shunt_endpoint_key *key, const char *host,
 			   struct shunt_error *error);
 
-/* Takes back what killed ones left unfinished, some at a time. What cannot be taken back stays for the next who looks. */
-void endpoint_collect_unfinished(struct shunt_instance *instance);
+/*
+ * Takes back what killed ones left unfinished, some at a time. What cannot be taken back stays for the next who looks; only
+ * gc, whose job it is, fails for it. Return: 0, or the first errno
+ */
+int endpoint_collect_unfinished(struct shunt_instance *instance, struct shunt_error *error);
 
 /*
  * The same for the dead among the few that are beside @key in the map's own order, which is that of a hash: so all are

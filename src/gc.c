@@ -51,9 +51,11 @@ static int sweep_directories(struct shunt_instance *instance, struct shunt_error
 		if (is_known(entries, n, entry->d_name))
 			continue;
 		lock = instance_lock_endpoint(instance, entry->d_name, false, NULL, NULL);
-		/* Busy: somebody begins right now. Not empty: the record came since the list was read. */
-		if (lock >= 0)
-			(void)instance_remove_endpoint(instance, entry->d_name, NULL);
+		/* Busy: somebody begins right now. Not empty: the record came since the list was read. No directory: not ours. */
+		r = lock < 0 ? lock : instance_remove_endpoint(instance, entry->d_name, NULL);
+		if (r < 0 && r != -EWOULDBLOCK && r != -ENOTEMPTY && r != -ENOTDIR)
+			return shunt_fail(error, r, "%s/endpoints/%s: cannot be removed: %s", instance->state, entry->d_name,
+					  strerror(-r));
 	}
 	return errno != 0 ? shunt_fail(error, -errno, "%s/endpoints: %m", instance->state) : 0;
 }
@@ -162,7 +164,8 @@ int shunt_gc(const char *state, struct shunt_gc_result *ret, struct shunt_error 
 	if (r < 0)
 		return r;
 	first = endpoint_collect(instance, &result.endpoints, error);
-	endpoint_collect_unfinished(instance);
+	r = endpoint_collect_unfinished(instance, first < 0 ? NULL : error);
+	first = first < 0 ? first : r;
 	r = mend_endpoints(instance, &result.mended, &result.endpoints, first < 0 ? NULL : error);
 	first = first < 0 ? first : r;
 	r = sweep_directories(instance, first < 0 ? NULL : error);

@@ -82,6 +82,6 @@ int shunt_complete(struct shunt_instance *instance, const char *id, const char *
 {
 	int r = complete(instance, id, interface, netns_fd, ret, error);
 
-	endpoint_collect_unfinished(instance);
+	(void)endpoint_collect_unfinished(instance, NULL);
 	return r;
 }

@@ -93,13 +93,14 @@ int unfinished_delete(const struct datapath *datapath, const struct shunt_endpoi
 	return delete(datapath->fd[MAP_UNFINISHED], key);
 }
 
-size_t unfinished_list(const struct datapath *datapath, struct shunt_endpoint_key *ret, size_t max)
+int unfinished_list(const struct datapath *datapath, struct shunt_endpoint_key *ret, int max)
 {
-	size_t n = 0;
+	int n = 0;
 
 	/* Where one was deleted behind our hands, it begins anew, and gives some twice; whoever asks looks under a lock. */
-	while (n < max && bpf_map_get_next_key(datapath->fd[MAP_UNFINISHED], n ? &ret[n - 1] : NULL, &ret[n]) == 0)
-		n++;
+	for (; n < max; n++)
+		if (bpf_map_get_next_key(datapath->fd[MAP_UNFINISHED], n ? &ret[n - 1] : NULL, &ret[n]) < 0)
+			return errno == ENOENT ? n : -errno;
 	return n;
 }
 

@@ -29,10 +29,10 @@ int registry_delete(const struct datapath *datapath, const struct shunt_endpoint
 /* 1 or 0 */
 int registry_is_empty(const struct datapath *datapath);
 
-/* What is begun and not done: unfinished_list() gives the first @max of it and how many these are. */
+/* What is begun and not done: unfinished_list() gives the first @max of it, and how many these are, or an errno. */
 int unfinished_put(const struct datapath *datapath, const struct shunt_endpoint_key *key);
 int unfinished_delete(const struct datapath *datapath, const struct shunt_endpoint_key *key);
-size_t unfinished_list(const struct datapath *datapath, struct shunt_endpoint_key *ret, size_t max);
+int unfinished_list(const struct datapath *datapath, struct shunt_endpoint_key *ret, int max);
 
 struct registry_entry {
 	struct shunt_endpoint_key key;

@@ -155,20 +155,27 @@ static int collect(struct shunt_instance *instance, const struct registry_entry 
 
 #define UNFINISHED_MAX 16	/* a look: most of these are others' at work */
 
-void endpoint_collect_unfinished(struct shunt_instance *instance)
+int endpoint_collect_unfinished(struct shunt_instance *instance, struct shunt_error *error)
 {
 	struct shunt_endpoint_key keys[UNFINISHED_MAX];
-	size_t n = unfinished_list(&instance->datapath, keys, UNFINISHED_MAX);
+	int n = unfinished_list(&instance->datapath, keys, UNFINISHED_MAX);
+	int result = 0;
 
-	for (size_t i = 0; i < n; i++) {
+	if (n < 0)
+		return shunt_fail(error, n, "cannot read the map of what is unfinished: %s", strerror(-n));
+	for (int i = 0; i < n; i++) {
 		struct registry_entry entry = { .key = keys[i] };
 		char id[SHUNT_ID_MAX + 1] = "", interface[SHUNT_IFNAME_MAX + 1] = "";
+		int r;
 
 		memcpy(id, keys[i].id, SHUNT_ID_MAX);
 		memcpy(interface, keys[i].interface, SHUNT_IFNAME_MAX);
 		host_name(id, interface, entry.endpoint.host);
-		(void)collect(instance, &entry, NULL);
+		r = collect(instance, &entry, result < 0 ? NULL : error);
+		if (r < 0 && result == 0)
+			result = r;
 	}
+	return result;
 }
 
 #define BESIDE 8	/* looked at by each verb that changes something */
@@ -277,7 +284,7 @@ static int detach_all(struct shunt_instance *instance, const char *id,
 			result = r;
 		count += r > 0;
 	}
-	endpoint_collect_unfinished(instance);
+	(void)endpoint_collect_unfinished(instance, NULL);
 	if (result < 0)
 		return result;
 	r = endpoint_release_shared(instance, error);
