@@ -17,8 +17,10 @@ next_verb() {
         look
         # Killed behind its last step, or before its first, it is whole, and nobody's to take away.
         if [ "$seen" != "$left" ]; then
-                case $(state "${id[$verb]}") in
-                ready | pending) whole=$((whole + 1)) ;;
+                case $verb:$((turn % 5)):$(state "${id[$verb]}") in
+                *:ready | *:pending) whole=$((whole + 1)) ;;
+                # It lives, and who attaches another leaves it as it is.
+                mend:3:stale) ;;
                 *) expect "this is left behind '$(</tmp/said)'" "$left" ;;
                 esac
         fi

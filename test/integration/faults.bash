@@ -61,8 +61,10 @@ attach_one="shunt attach one --netns /run/netns/one --driver $driver"
 attach_other="shunt attach other --netns /run/netns/other --driver $driver"
 pre="shunt nspawn pre web --driver $driver"
 space="$pre --mode namespace"
-# What gc finds: one that was killed when its pair was made.
-half() { local status=0; "$inject" -c 30 kill $attach_one 9>/dev/null || status=$?; [ $status = 137 ]; }
+# What gc finds: one that was killed when its pair was made, or before its record was written.
+half() { local status=0; "$inject" -c "${1:-30}" kill $attach_one 9>/dev/null || status=$?; [ $status = 137 ]; }
+# What gc mends: one whose filter somebody took.
+robbed() { rm "/sys/fs/bpf/shunt/endpoints/$(host_end one)/from_ct"; }
 
 # Verbs: what is run, what comes before it, what makes it whole, what ends that, and what there is while it is whole.
 declare -A command before again end id with after
@@ -75,6 +77,9 @@ verbs() {
         verb space web "$space" : "$space"
         verb post web "env MAINPID=$machine shunt nspawn post web" "$pre && move" "MAINPID=$machine shunt nspawn post web"
         verb stop web "shunt nspawn stop web" "$pre" "$pre"
+        verb leave web "shunt nspawn stop web" "$space" "$space"
+        verb early one "shunt gc" "half 9" "$attach_one"
+        verb mend one "shunt gc" "$attach_one && robbed" "$attach_one"
         verb load one "$attach_one" : "$attach_one"
         verb unload one "shunt gc" "$attach_one && shunt detach one" "$attach_one"
 }
@@ -88,22 +93,22 @@ survey() {
         verbs
         run "$settle"; look; bare=$seen
         run "$attach_other"; look; with_other=$seen; run "shunt detach other"; run "$settle"
-        run "$attach_one"; look; for verb in attach detach gc load unload; do with[$verb]=$seen; done
+        run "$attach_one"; look; for verb in attach detach gc early mend load unload; do with[$verb]=$seen; done
         run "shunt detach one"; run "$settle"
         run "$pre"; parked=$(</tmp/said); parked=${parked%:host0}
         look; for verb in pre stop; do with[$verb]=$seen; done
         run move; run "${again[post]}"; look; with[post]=$seen; run "${end[post]}"
-        run "$space"; look; with[space]=$seen; run "${end[space]}"; run "$settle"
+        run "$space"; look; with[space]=$seen with[leave]=$seen; run "${end[space]}"; run "$settle"
         expect "something is left" "$bare"
-        for verb in detach gc stop unload; do after[$verb]=$bare; done
-        for verb in attach pre space post load; do after[$verb]=${with[$verb]}; done
+        for verb in detach gc early stop leave unload; do after[$verb]=$bare; done
+        for verb in attach pre space post mend load; do after[$verb]=${with[$verb]}; done
 }
 
 # works VERB: its endpoint, where that is whole behind it
 works() {
         local inside
         case $1 in
-        attach | load) inside="ip netns exec one" ;;
+        attach | mend | load) inside="ip netns exec one" ;;
         post) inside="nsenter -t $leader -n" ;;
         space) inside="nsenter --net=/run/shunt/nspawn/web.netns" ;;
         *) return 0 ;;
@@ -159,7 +164,7 @@ faults() {
         machine
         traffic
         survey :
-        sweeps attach detach gc pre space post stop
+        sweeps attach detach gc early mend pre space post stop leave
         traffic_went_on
         shunt detach keeper
         survey "shunt gc"
