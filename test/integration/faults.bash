@@ -168,9 +168,11 @@ faults() {
         traffic_went_on
         shunt detach keeper
         survey "shunt gc"
-        # Each loads all programs.
-        [ -n "${SHUNT_FAULTS:-}" ] || stride=$((stride * 3))
-        sweeps load unload
+        # Each loads all programs, and the first of them also fills maps.
+        [ -n "${SHUNT_FAULTS:-}" ] || stride=$((stride * 15))
+        sweeps load
+        [ -n "${SHUNT_FAULTS:-}" ] || stride=$((stride / 5))
+        sweeps unload
         nothing_left
         finish_background
         finish
