@@ -10,7 +10,6 @@
 A share is the host's own cost in the same boot over the peer's: 1 is as cheap as the host, 0.5 twice as dear.
 """
 import json
-import statistics
 import sys
 
 TESTS = ["TCP_RR", "TCP_CRR", "TCP_STREAM", "UDP_RR", "UDP_STREAM"]
@@ -23,15 +22,15 @@ def key(figure):
 
 
 def read_log(path):
-    """One boot's figures, each with its median, spread and share."""
+    """One boot's figures, each with the least of its runs, their spread, and its share. What is more than the least is chance."""
     with open(path, encoding="utf-8", errors="replace") as log:
         figures = [json.loads(line[len("bench "):]) for line in log if line.startswith("bench {")]
     for figure in figures:
-        figure["median"] = statistics.median(figure["ns"])
-        figure["spread"] = round((max(figure["ns"]) - min(figure["ns"])) / figure["median"], 4)
-    host = {key(figure): figure["median"] for figure in figures if figure["peer"] == "host"}
+        figure["least"] = min(figure["ns"])
+        figure["spread"] = round(max(figure["ns"]) / figure["least"] - 1, 4)
+    host = {key(figure): figure["least"] for figure in figures if figure["peer"] == "host"}
     for figure in figures:
-        figure["share"] = round(host[key(figure)] / figure["median"], 4)
+        figure["share"] = round(host[key(figure)] / figure["least"], 4)
     return figures
 
 
@@ -59,13 +58,14 @@ def load(path):
 
 def cell(figure):
     """A spread of 2 % and more shows."""
-    spread = f" ±{figure['spread'] / 2:.0%}" if figure["spread"] >= 0.02 else ""
-    return f"{figure['share']:.2f} ({figure['median']:.0f}{spread})"
+    spread = f" +{figure['spread']:.0%}" if figure["spread"] >= 0.02 else ""
+    return f"{figure['share']:.2f} ({figure['least']:.0f}{spread})"
 
 
 def table(path):
     results, peers = load(path)
-    print(f"Kernel {results['kernel']}. Share of the host (instructions for one transaction, packet of 64 bytes, or 64 KiB).")
+    print(f"Kernel {results['kernel']}. Share of the host (instructions for one transaction, packet of 64 bytes, or 64 KiB:\n"
+          "the least of some runs, and how much the most is more, from 2 % on).")
     for where, title in PATHS.items():
         for family in 4, 6:
             rows = {p: f for p, f in peers.items() if (where, family, "TCP_RR") in f}
@@ -77,7 +77,7 @@ def table(path):
     hosts = {}
     for figure in results["figures"]:
         if figure["peer"] == "host":
-            hosts.setdefault(key(figure), []).append(figure["median"])
+            hosts.setdefault(key(figure), []).append(figure["least"])
     spread = sorted(figure["spread"] for figure in results["figures"])
     between = sorted((max(h) - min(h)) / min(h) for h in hosts.values())
     print(f"\nRuns of a figure lie apart by {spread[len(spread) // 2]:.1%} in the median and {spread[-1]:.1%} at most; "

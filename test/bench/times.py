@@ -37,7 +37,7 @@ def collect(cpu, programs, real, startup, counted):
     shares, rounds = ratios(lines(real, "bench"))
     instructions = {s["what"]: round(statistics.median(s["ns"])) for s in lines(counted, "bench-startup")}
     starts = [{"what": s["what"], "rounds": len(s["ns"]), "ms": quartiles([ns / 1e6 for ns in s["ns"]], 2),
-               "instructions": instructions[s["what"]]}
+               "instructions": instructions.get(s["what"])}
               for s in sorted(lines(startup, "bench-startup"), key=lambda s: statistics.median(s["ns"]))]
     json.dump({"cpu": cpu, "programs": lines(programs, "bench-program"), "rounds": rounds, "shares": shares, "startup": starts},
               sys.stdout, indent=1)
@@ -61,7 +61,8 @@ def table(path):
     print("|---|---:|---:|---:|")
     for s in results["startup"]:
         low, middle, high = s["ms"]
-        print(f"| {s['what']} | {middle:.1f} ({low:.1f}-{high:.1f}) | {s['rounds']} | {s['instructions'] / 1e6:.1f} |")
+        counted = f"{s['instructions'] / 1e6:.1f}" if s["instructions"] else "-"
+        print(f"| {s['what']} | {middle:.1f} ({low:.1f}-{high:.1f}) | {s['rounds']} | {counted} |")
 
 
 if __name__ == "__main__":
