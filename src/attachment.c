@@ -50,6 +50,8 @@ int attachment_create_pair(struct attachment *a, struct shunt_error *error)
 	struct shunt_error words;
 	int r = -EOPNOTSUPP;
 
+	if (!a->handover)
+		link_number_netns(a->instance->host, a->request->netns_fd);
 	if (a->request->driver != SHUNT_DRIVER_VETH)
 		r = create_with(a, SHUNT_DRIVER_NETKIT, &words);
 	if (r == -EOPNOTSUPP && a->request->driver == SHUNT_DRIVER_NETKIT)

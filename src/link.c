@@ -5,11 +5,13 @@
 #include <linux/bpf.h>
 #include <linux/if.h>
 #include <linux/ip.h>
+#include <linux/net_namespace.h>
 #include <linux/veth.h>
 #include <net/if_arp.h>
 #include <netlink/netlink.h>
 #include <sched.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #define QUEUE_LENGTH 1000	/* packets; what a plain Ethernet device has */
 
@@ -61,6 +63,20 @@ static int put_peer(struct nl_msg *msg, int attribute, const struct ifinfomsg *i
 		r |= nla_put_u32(msg, IFLA_NET_NS_FD, (uint32_t)spec->netns_fd);
 	nla_nest_end(msg, peer);
 	return r;
+}
+
+void link_number_netns(struct netlink *host, int netns_fd)
+{
+	_cleanup_nlmsg_ struct nl_msg *msg = nlmsg_alloc_simple(RTM_NEWNSID, 0);
+	const struct rtgenmsg header = { .rtgen_family = AF_UNSPEC };
+	struct timespec now;
+	int32_t age;	/* of the host, in hundredths of a second; after 248 days from 0 again */
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	age = (int32_t)((now.tv_sec * 100 + now.tv_nsec / 10000000) & INT32_MAX);
+	if (msg && nlmsg_append(msg, (void *)&header, sizeof(header), NLMSG_ALIGNTO) >= 0 &&
+	    nla_put_s32(msg, NETNSA_NSID, INT32_MAX - age) >= 0 && nla_put_u32(msg, NETNSA_FD, (uint32_t)netns_fd) >= 0)
+		(void)netlink_call(host, msg, NULL, NULL, NULL);
 }
 
 static int netkit_create(struct netlink *host, const struct link_spec *spec, struct shunt_error *error)

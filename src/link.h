@@ -27,6 +27,15 @@ struct link_spec {
 	uint8_t mac[6];			/* of both ends, where the kind has one */
 };
 
+/*
+ * Gives a container's namespace a number in ours before the kernel does. Each message about a host end, also those that the
+ * kernel makes of every change, names the namespace of the other end by its number, which the kernel finds by trying all that
+ * there are from the lowest on (__peernet2id()). It would give the lowest that is free, so that of thousands the newest is tried
+ * last, four times an attach. Ours fall with the time since boot, so that it is tried first. A namespace that has a number keeps
+ * it, and where ours is taken the kernel gives one after all: nothing fails for it.
+ */
+void link_number_netns(struct netlink *host, int netns_fd);
+
 struct link_driver {
 	enum shunt_driver driver;
 	/* Makes the pair, both ends down. -EEXIST: either name is taken; -EOPNOTSUPP: the kernel has no such kind. */

@@ -81,7 +81,7 @@ beliefs() {
         local netns
         { ping4 10.99.0.2 && ping6 fd99::2; } >/dev/null
         for netns in host two beyond; do
-                ip -n $netns addr | grep -vE 'valid_lft|^[0-9]+: (nk|ifb)'
+                ip -n $netns addr | grep -vE 'valid_lft|^[0-9]+: (nk|ifb)' | sed 's/ link-netnsid [0-9]*//'
                 ip -n $netns route show table all
                 ip -n $netns -6 route show table all | sed 's/ expires [0-9]*sec//'
                 ip -n $netns neigh | sed -n 's/^\(10.99.0.[12]\|fd99::[12]\) .*lladdr \([0-9a-f:]*\).*/\1 \2/p'
