@@ -252,6 +252,18 @@ static int await_carrier(struct attachment *a, struct shunt_error *error)
 	return link_get(a->instance->host, NULL, a->endpoint.ifindex, &host, error);
 }
 
+/* It has come with carrier, unless the device has no IPv6, or the host. */
+static int drop_multicast_route(struct attachment *a, struct shunt_error *error)
+{
+	_cleanup_nlmsg_ struct nl_msg *msg = route_msg_no_multicast6(a->endpoint.ifindex);
+	struct shunt_error words;
+	int r = netlink_call(a->instance->host, msg, NULL, NULL, &words);
+
+	if (r >= 0 || r == -ESRCH || r == -EAFNOSUPPORT || r == -EOPNOTSUPP)
+		return 0;
+	return shunt_fail(error, r, "route ff00::/8 on %s: %s", a->endpoint.host, words.text);
+}
+
 int attachment_finish(struct attachment *a, struct shunt_error *error)
 {
 	int r = 0;
@@ -260,6 +272,8 @@ int attachment_finish(struct attachment *a, struct shunt_error *error)
 		r = configure_container(a, error);
 		if (r >= 0)
 			r = await_carrier(a, error);
+		if (r >= 0)
+			r = drop_multicast_route(a, error);
 		if (r >= 0)
 			r = publish(a, error);
 	}

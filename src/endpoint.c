@@ -40,7 +40,8 @@
  * What it costs does not depend on how many endpoints there are. The host's routes, of which each endpoint has its own, are
  * read for a network's first endpoint; later ones look up where a default route leads now (uplinks_ensure()). One that moved
  * while containers run is so followed by the next attach, and by gc; one that came beside it, by gc. Only on a host that
- * heard router's advertisements the kernel filters its IPv6 routes for each (attachment_configure_host()).
+ * heard router's advertisements the kernel filters its IPv6 routes for each (attachment_configure_host()). What remains is the
+ * kernel's: it goes through all IPv6 routes when a host end gets carrier (rt6_sync_up()).
  *
  * The same name attached again replaces what is there: runtimes run createRuntime twice with no poststop in between. The
  * old device goes first; its addresses stay claimed, so that the container keeps them. Of another container with that ID

@@ -7,6 +7,23 @@
 
 #include "address.h"
 
+static struct nl_msg *change_route(struct nl_msg *msg, const struct shunt_prefix *destination, uint32_t ifindex,
+				   const struct rtmsg *header)
+{
+	int r = 0;
+
+	if (!msg)
+		return NULL;
+	r |= nlmsg_append(msg, (void *)header, sizeof(*header), NLMSG_ALIGNTO);
+	if (destination->length > 0)
+		r |= nla_put(msg, RTA_DST, destination->family == AF_INET ? 4 : 16, destination->bytes);
+	r |= nla_put_u32(msg, RTA_OIF, ifindex);
+	if (r == 0)
+		return msg;
+	nlmsg_free(msg);
+	return NULL;
+}
+
 static struct nl_msg *make_route(const struct shunt_prefix *destination, uint32_t ifindex, uint8_t table, uint8_t type)
 {
 	const struct rtmsg header = {
@@ -17,19 +34,8 @@ static struct nl_msg *make_route(const struct shunt_prefix *destination, uint32_
 		.rtm_scope = destination->family == AF_INET ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE,
 		.rtm_type = type,
 	};
-	struct nl_msg *msg = nlmsg_alloc_simple(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL);
-	int r = 0;
 
-	if (!msg)
-		return NULL;
-	r |= nlmsg_append(msg, (void *)&header, sizeof(header), NLMSG_ALIGNTO);
-	if (destination->length > 0)
-		r |= nla_put(msg, RTA_DST, destination->family == AF_INET ? 4 : 16, destination->bytes);
-	r |= nla_put_u32(msg, RTA_OIF, ifindex);
-	if (r == 0)
-		return msg;
-	nlmsg_free(msg);
-	return NULL;
+	return change_route(nlmsg_alloc_simple(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL), destination, ifindex, &header);
 }
 
 struct nl_msg *route_msg(const struct shunt_prefix *destination, uint32_t ifindex)
@@ -40,6 +46,20 @@ struct nl_msg *route_msg(const struct shunt_prefix *destination, uint32_t ifinde
 struct nl_msg *route_msg_local6(const struct shunt_prefix *address, uint32_t ifindex)
 {
 	return make_route(address, ifindex, RT_TABLE_LOCAL, RTN_LOCAL);
+}
+
+struct nl_msg *route_msg_no_multicast6(uint32_t ifindex)
+{
+	static const struct shunt_prefix multicast = { .family = AF_INET6, .bytes = { 0xff }, .length = 8 };
+	const struct rtmsg header = {
+		.rtm_family = AF_INET6,
+		.rtm_dst_len = multicast.length,
+		.rtm_table = RT_TABLE_LOCAL,
+		.rtm_protocol = RTPROT_KERNEL,
+		.rtm_type = RTN_MULTICAST,
+	};
+
+	return change_route(nlmsg_alloc_simple(RTM_DELROUTE, 0), &multicast, ifindex, &header);
 }
 
 /* One route of a dump, as far as anybody here asks. */

@@ -21,6 +21,12 @@ struct nl_msg *route_msg(const struct shunt_prefix *destination, uint32_t ifinde
  */
 struct nl_msg *route_msg_local6(const struct shunt_prefix *address, uint32_t ifindex);
 
+/*
+ * Takes the route ff00::/8 from @ifindex. The kernel gives one to each device with IPv6 as it gets carrier, and goes through all
+ * of them for each that is added, and for each multicast that the host sends anywhere.
+ */
+struct nl_msg *route_msg_no_multicast6(uint32_t ifindex);
+
 /**
  * route_overlap() - Which route of the host shares addresses with a subnet
  * @subnet:	the network's

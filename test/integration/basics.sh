@@ -27,6 +27,9 @@ check_equal "the host end bears the ID as alias" one "$(ip -j link show "$end" |
 check_equal "routes to the container carry our protocol number" "$v4 $v6" \
         "$(ip -j route show proto 207 dev "$end" | jq -r '.[].dst') $(ip -6 -j route show proto 207 dev "$end" | jq -r '.[].dst')"
 check_equal "no other route leads there" 0 "$(ip -j route show dev "$end" | jq '[.[] | select(.protocol != "207")] | length')"
+check_equal "not even for multicasts" "" "$(ip -6 route show table all type multicast dev "$end")"
+nsid() { ip -j netns list-id | jq ".[] | select(.name == \"$1\") | .nsid"; }
+check "the namespace of the later has the lower number, so that the kernel finds it first" test "$(nsid two)" -lt "$(nsid one)"
 
 # What is attached: ours on our devices, and nothing else.
 if [ "$driver" = netkit ]; then hooks='netkit/peer netkit/primary'; else hooks='tcx/egress tcx/ingress'; fi
