@@ -43,7 +43,7 @@ def serve(port=PORT):
     tcp = socket.create_server(("::", int(port)), family=socket.AF_INET6, dualstack_ipv6=True, backlog=1024)
     udp = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
     udp.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-    udp.setsockopt(socket.IPPROTO_IPV6, 49, 1)  # IPV6_RECVPKTINFO: the answer comes from the address that was asked
+    udp.setsockopt(socket.IPPROTO_IPV6, 49, 1)  # IPV6_RECVPKTINFO: the answer comes from the address that was asked, by any way
     udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
     udp.bind(("::", int(port)))
     poll, peers = select.epoll(), {}
@@ -59,7 +59,7 @@ def serve(port=PORT):
             elif fd == udp.fileno():
                 word, info, _, peer = udp.recvmsg(WORD, 64)
                 try:
-                    udp.sendmsg([word + name(peer)], [(socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, info[0][2])], 0, peer)
+                    udp.sendmsg([word + name(peer)], [(socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, info[0][2][:16] + bytes(4))], 0, peer)
                 except OSError:
                     pass  # an error that an earlier answer has met
             else:
