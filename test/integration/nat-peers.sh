@@ -28,29 +28,7 @@ plain one
 plain two
 for netns in far one; do ip -n $netns link set lo up; done
 
-# http NAME: a server on port 8080 there whose page is of 3 MiB, and which says who has come
-head -c 3M /dev/urandom >/tmp/page
-cat >/tmp/answer <<'END'
-#!/bin/bash
-while read -r line && [ "${line%$'\r'}" ]; do :; done
-printf 'HTTP/1.0 200 OK\r\nX-Peer: %s\r\n\r\n' "$SOCAT_PEERADDR"
-cat /tmp/page
-END
-chmod +x /tmp/answer
-http() {
-        ip netns exec "$1" socat TCP6-LISTEN:8080,ipv6only=0,fork,reuseaddr EXEC:/tmp/answer &
-        backgrounds+=($!)
-        eventually ip netns exec "$1" curl -s -m 2 -o /dev/null http://localhost:8080/
-}
-# fetch WHAT FROM URL PEER: the page comes whole, and the server saw PEER
-fetch() {
-        ip netns exec "$2" curl -s -m 60 -D /tmp/headers -o /tmp/fetched "$3" || die "$1: curl: $?"
-        check "$1" cmp /tmp/page /tmp/fetched
-        check_equal "and it saw who came" "$4" "$(sed -n 's/^X-Peer: \([^\r]*\).*/\1/p' /tmp/headers | python3 -SEc '
-import socket
-print(socket.inet_ntop(socket.AF_INET6, socket.inet_pton(socket.AF_INET6, input().strip("[]"))).removeprefix("::ffff:"))')"
-}
-for server in beyond far one; do http $server; done
+for server in beyond far one; do web_server $server; done
 fetch "curl, IPv4" one http://10.99.0.2:8080/ 10.99.0.1
 fetch "curl, IPv6" one 'http://[fd99::2]:8080/' fd99::1
 fetch "curl through a router and a narrow link, IPv4" two http://10.98.2.2:8080/ 10.99.0.1
@@ -81,24 +59,11 @@ for server in 10.98.2.2 fd98:2::2; do
 done
 
 echo "# many at once"
-listens() { ip netns exec "$1" ss -Hltn "sport = $2" | grep -q LISTEN; }
 for server in beyond far; do
         ip netns exec $server iperf3 -s >/dev/null &
         backgrounds+=($!)
         eventually listens $server 5201
 done
-# measure NETNS SERVER OPTION...
-measure() {
-        local netns=$1 server=$2
-        shift 2
-        # A server is busy until it has seen that the last client has left.
-        for _ in {1..20}; do
-                ip netns exec "$netns" iperf3 -c "$server" -J "$@" >/tmp/iperf3 && break
-                nap 200000
-        done
-        check "iperf3 $* to $server: $(jq -r '.end | (.sum_received // .sum).bits_per_second / 1e6 | floor' /tmp/iperf3) Mbit/s" \
-                jq -e '.end | (.sum_received // .sum).bytes > 100000' /tmp/iperf3
-}
 measure one 10.99.0.2 -t 1 -P 4
 measure one fd99::2 -t 1 -P 4 -R
 measure one 10.98.2.2 -t 1 -R

@@ -57,3 +57,43 @@ spoken() {
         eventually sh -c "tail -n 1 $1 | grep -qE '^[0-9]+ [0-9]+ [0-9]+$'"
         tail -n 1 "$1"
 }
+
+web_page() {
+        head -c 3M /dev/urandom >/tmp/page
+        cat >/tmp/answer <<'END'
+#!/bin/bash
+while read -r line && [ "${line%$'\r'}" ]; do :; done
+printf 'HTTP/1.0 200 OK\r\nX-Peer: %s\r\n\r\n' "$SOCAT_PEERADDR"
+cat /tmp/page
+END
+        chmod +x /tmp/answer
+}
+# web_server NETNS: on port 8080 there, with a page of 3 MiB, which says who has come
+web_server() {
+        [ -e /tmp/page ] || web_page
+        ip netns exec "$1" socat TCP6-LISTEN:8080,ipv6only=0,fork,reuseaddr EXEC:/tmp/answer &
+        backgrounds+=($!)
+        eventually ip netns exec "$1" curl -s -m 2 -o /dev/null http://localhost:8080/
+}
+# fetch WHAT FROM URL PEER: the page comes whole, and the server saw PEER
+fetch() {
+        ip netns exec "$2" curl -s -m 60 -D /tmp/headers -o /tmp/fetched "$3" || die "$1: curl: $?"
+        check "$1" cmp /tmp/page /tmp/fetched
+        check_equal "and it saw who came" "$4" "$(sed -n 's/^X-Peer: \([^\r]*\).*/\1/p' /tmp/headers | python3 -SEc '
+import socket
+print(socket.inet_ntop(socket.AF_INET6, socket.inet_pton(socket.AF_INET6, input().strip("[]"))).removeprefix("::ffff:"))')"
+}
+# listens NETNS PORT: somebody does
+listens() { ip netns exec "$1" ss -Hltn "sport = $2" | grep -q LISTEN; }
+# measure NETNS SERVER OPTION...
+measure() {
+        local netns=$1 server=$2
+        shift 2
+        # A server is busy until it has seen that the last client has left.
+        for _ in {1..20}; do
+                ip netns exec "$netns" iperf3 -c "$server" -J "$@" >/tmp/iperf3 && break
+                nap 200000
+        done
+        check "iperf3 $* to $server: $(jq -r '.end | (.sum_received // .sum).bits_per_second / 1e6 | floor' /tmp/iperf3) Mbit/s" \
+                jq -e '.end | (.sum_received // .sum).bytes > 100000' /tmp/iperf3
+}

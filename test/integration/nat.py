@@ -1,12 +1,15 @@
 #!/usr/bin/python3 -SE
 """Flows in numbers, and what they look like from out there. Every use ends by itself, or is killed.
 
-  nat.py serve [PORT]              TCP and UDP, both families (7002): a word of 16 bytes is answered by itself and 64 bytes more,
-                                   which name who has sent it; a connection whose word begins with "c" is closed then. "ready"
+  nat.py serve [PORT [NAME]]       TCP and UDP, both families (7002): a word of 16 bytes is answered by itself and 64 bytes more,
+                                   with the address and port of who has sent it, and NAME; a connection whose word begins with
+                                   "c" is closed then. Says "ready"
   nat.py ask tcp|udp HOST [SPORT [PORT]]   prints "ADDRESS PORT", which we are to such a server
   nat.py crowd COUNT HOST...       COUNT connections, in turn to each HOST. Prints "ready COUNT LOW HIGH ADDRESS..." when all have
                                    been answered: the ports and addresses that they are seen with. After each SIGUSR1 all speak
                                    again: "again ANSWERED OTHERWISE", of which the latter are seen with another port now
+  nat.py spread COUNT HOST PORT    COUNT connections. Prints "ready", and after each SIGUSR1 "again", with "NAME:COUNT" of all who
+                                   answer, and "lost:COUNT"
   nat.py serial COUNT HOST [SPORT] COUNT connections, each after the one before was closed by the server: prints how many ports
                                    they were seen with, and the longest in ms
   nat.py speak tcp|udp HOST [SPORT]  a word ten times a second; says "ready". Prints each "ADDRESS PORT" that it is seen with, once;
@@ -35,11 +38,10 @@ def family(address):
     return socket.AF_INET6 if ":" in address else socket.AF_INET
 
 
-def name(peer):
-    return ("%s %d" % (peer[0].removeprefix("::ffff:"), peer[1])).encode().ljust(ANSWER - WORD)
+def serve(port=PORT, own_name=""):
+    def name(peer):
+        return ("%s %d %s" % (peer[0].removeprefix("::ffff:"), peer[1], own_name)).encode().ljust(ANSWER - WORD)
 
-
-def serve(port=PORT):
     tcp = socket.create_server(("::", int(port)), family=socket.AF_INET6, dualstack_ipv6=True, backlog=1024)
     udp = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
     udp.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
@@ -106,32 +108,48 @@ def ask(kind, host, sport=0, port=PORT):
     print(*receive(sock, word))
 
 
+def all_speak(socks):
+    """For each of them, what the server has answered, or None."""
+    seen = []
+    for number, sock in enumerate(socks):
+        try:
+            sock.send(b"%16d" % number)
+        except OSError:
+            pass  # as is seen below
+    for number, sock in enumerate(socks):
+        try:
+            seen.append(tuple(receive(sock, b"%16d" % number)))
+        except OSError:
+            seen.append(None)
+    return seen
+
+
 def crowd(count, *hosts):
     resource.setrlimit(resource.RLIMIT_NOFILE, (20000, 20000))
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
     socks = [connect("tcp", hosts[number % len(hosts)]) for number in range(int(count))]
-
-    def all_speak():
-        seen = []
-        for number, sock in enumerate(socks):
-            sock.send(b"%16d" % number)
-        for number, sock in enumerate(socks):
-            try:
-                seen.append(tuple(receive(sock, b"%16d" % number)))
-            except OSError:
-                seen.append(None)
-        return seen
-
-    first = all_speak()
+    first = all_speak(socks)
     if None in first:
         raise OSError("%d connections without an answer" % first.count(None))
     ports = [int(who[1]) for who in first]
     print("ready", len(first), min(ports), max(ports), *sorted({who[0] for who in first}), flush=True)
     while True:
         signal.sigwait([signal.SIGUSR1])
-        again = all_speak()
+        again = all_speak(socks)
         answered = [number for number, who in enumerate(again) if who]
         print("again", len(answered), sum(again[number] != first[number] for number in answered), flush=True)
+
+
+def spread(count, host, port):
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+    socks, word = [connect("tcp", host, 0, port) for number in range(int(count))], "ready"
+    for sock in socks:
+        sock.settimeout(5)
+    while True:
+        names = [who[2] if who else "lost" for who in all_speak(socks)]
+        print(word, *("%s:%d" % (name, names.count(name)) for name in sorted(set(names))), flush=True)
+        signal.sigwait([signal.SIGUSR1])
+        word = "again"
 
 
 def serial(count, host, sport=0):
@@ -275,7 +293,7 @@ def trace(host):
 
 if __name__ == "__main__":
     if len(sys.argv) < 2 or sys.argv[1] not in (
-        "serve", "ask", "crowd", "serial", "speak", "spray", "ports", "burst", "refused", "trace"
+        "serve", "ask", "crowd", "spread", "serial", "speak", "spray", "ports", "burst", "refused", "trace"
     ):
         sys.exit(__doc__)
     try:
