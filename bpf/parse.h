@@ -120,6 +120,7 @@ struct transport {
 	bool fragment;
 	bool later_fragment;	/* the header is in another packet; offset and type say nothing */
 	bool source_routed;	/* by a type 0 routing header (RFC 5095) */
+	bool another;		/* behind what is a protocol of its own, as IPsec: ports there are not the packet's */
 };
 
 static __always_inline bool is_extension(__u8 next)
@@ -142,7 +143,7 @@ __global int walk6(struct __sk_buff *skb, __u32 at, __u8 next, struct transport 
 
 	if (!ret)
 		return -1;
-	ret->fragment = ret->later_fragment = ret->source_routed = false;
+	ret->fragment = ret->later_fragment = ret->source_routed = ret->another = false;
 	at = masked(at, 0xffff);
 	for (int i = 0; i <= MAX_EXTENSIONS; i++) {
 		if (!is_extension(next)) {
@@ -155,6 +156,8 @@ __global int walk6(struct __sk_buff *skb, __u32 at, __u8 next, struct transport 
 			return -1;
 		if (next == IPPROTO_ROUTING && head[2] == 0)
 			ret->source_routed = true;
+		if (next != IPPROTO_HOPOPTS && next != IPPROTO_ROUTING && next != IPPROTO_FRAGMENT && next != IPPROTO_DSTOPTS)
+			ret->another = true;
 		if (next == IPPROTO_FRAGMENT) {
 			ret->fragment = head[2] || head[3] & 0xf9;
 			__builtin_memcpy(&ret->fragment_id, head + 4, sizeof(ret->fragment_id));

@@ -252,7 +252,8 @@ __global int read_packet(struct __sk_buff *skb, __u32 base, struct packet *ret)
 		ret->tuple.protocol = ip->nexthdr;
 		ret->transport = base + sizeof(*ip);
 		if (unlikely(is_extension(ip->nexthdr))) {
-			if (walk6(skb, base + sizeof(*ip), ip->nexthdr, &t) || (!t.later_fragment && t.offset > TRANSPORT_MAX))
+			if (walk6(skb, base + sizeof(*ip), ip->nexthdr, &t) || t.another ||
+			    (!t.later_fragment && t.offset > TRANSPORT_MAX))
 				return -1;
 			ret->tuple.protocol = t.protocol;
 			ret->transport = t.offset;
