@@ -184,8 +184,7 @@ int datapath_unload(const char *state, struct shunt_error *error)
  * (tcx_entry_sync(), netkit_entry_sync()): that is most of what an attach takes. Threads would wait for each other's rtnl, and
  * the wait is the same for a device that is down.
  */
-static int attach(int program_fd, uint32_t ifindex, enum bpf_attach_type type, const char *pin,
-		  struct shunt_error *error)
+int datapath_link(int program_fd, uint32_t ifindex, enum bpf_attach_type type, const char *pin, struct shunt_error *error)
 {
 	_cleanup_close_ int link = bpf_link_create(program_fd, (int)ifindex, type, NULL);
 
@@ -204,11 +203,11 @@ int datapath_attach(const struct datapath *datapath, const char *state, const ch
 	int r;
 
 	snprintf(path, sizeof(path), "%s/endpoints/%s/from_ct", state, host);
-	r = attach(datapath->fd[PROGRAM_FROM_CT], ifindex, driver->from_ct, path, error);
+	r = datapath_link(datapath->fd[PROGRAM_FROM_CT], ifindex, driver->from_ct, path, error);
 	if (r < 0)
 		return r;
 	snprintf(path, sizeof(path), "%s/endpoints/%s/to_ct", state, host);
-	return attach(datapath->fd[PROGRAM_TO_CT], ifindex, driver->to_ct, path, error);
+	return datapath_link(datapath->fd[PROGRAM_TO_CT], ifindex, driver->to_ct, path, error);
 }
 
 int datapath_remove_link(int at, const char *path)
@@ -222,7 +221,7 @@ int datapath_remove_link(int at, const char *path)
 	return unlinkat(at, path, 0) < 0 && errno != ENOENT ? -errno : 0;	/* already gone is what was asked for */
 }
 
-static int remove_pin(const char *path, struct shunt_error *error)
+int datapath_unlink(const char *path, struct shunt_error *error)
 {
 	int r = datapath_remove_link(AT_FDCWD, path);
 
@@ -233,7 +232,7 @@ static int remove_pin(const char *path, struct shunt_error *error)
 static int attach_soon(int program_fd, uint32_t ifindex, enum bpf_attach_type type, const char *pin, struct shunt_error *error)
 {
 	for (unsigned tries = 0;; tries++) {
-		int r = attach(program_fd, ifindex, type, pin, error);
+		int r = datapath_link(program_fd, ifindex, type, pin, error);
 
 		if (r != -EEXIST || tries == 100)
 			return r;
@@ -264,7 +263,7 @@ int datapath_reattach(const struct datapath *datapath, const char *state, const 
 			continue;
 		if (r < 0 && r != -ENOENT && r != -EBADF)
 			return shunt_fail(error, r, "%s: %s", path, strerror(-r));
-		r = remove_pin(path, error);
+		r = datapath_unlink(path, error);
 		if (r >= 0)
 			r = attach_soon(datapath->fd[links[i].program], ifindex, links[i].type, path, error);
 		if (r < 0)
@@ -284,7 +283,7 @@ static int attach_gate(void *arg, struct shunt_error *error)
 {
 	const struct gate *gate = arg;
 
-	return attach(gate->program, gate->peer, BPF_TCX_EGRESS, gate->pin, error);
+	return datapath_link(gate->program, gate->peer, BPF_TCX_EGRESS, gate->pin, error);
 }
 
 int datapath_attach_gate(const struct datapath *datapath, const char *state, const char *host, int netns_fd,
@@ -307,7 +306,7 @@ int datapath_detach(const char *state, const char *host, struct shunt_error *err
 		int r;
 
 		snprintf(path, sizeof(path), "%s/endpoints/%s/%s", state, host, endpoint_pins[i]);
-		r = remove_pin(path, error);
+		r = datapath_unlink(path, error);
 		if (r < 0)
 			return r;
 	}
@@ -327,108 +326,6 @@ int datapath_detach_now(const char *state, const char *host, struct shunt_error 
 			return shunt_fail(error, -errno, "%s: cannot be detached: %m", path);
 	}
 	return datapath_detach(state, host, error);
-}
-
-static const char *uplink_path(const char *state, uint32_t ifindex, char *buffer)
-{
-	/* By index: bpffs takes no dots in names, and eth0.100 has one. */
-	snprintf(buffer, PATH_MAX, "%s/uplinks/%u", state, ifindex);
-	return buffer;
-}
-
-/* Behind the number, so that uplinks are found by what is a number. */
-static const char *egress_path(const char *state, uint32_t ifindex, char *buffer)
-{
-	snprintf(buffer, PATH_MAX, "%s/uplinks/%u-out", state, ifindex);
-	return buffer;
-}
-
-static uint32_t program_id(int fd)
-{
-	struct bpf_prog_info info = {};
-	uint32_t size = sizeof(info);
-
-	return bpf_prog_get_info_by_fd(fd, &info, &size) < 0 ? 0 : info.id;
-}
-
-/* From here on flows leave by it with the host's address. */
-static int note_uplink(const struct datapath *datapath, const struct link_state *uplink, struct shunt_error *error)
-{
-	const uint32_t none = 0;
-
-	if (bpf_map_update_elem(datapath->fd[MAP_UPLINKS], &uplink->ifindex, &none, BPF_ANY) < 0)
-		return shunt_fail(error, -errno, "uplink %s: cannot be recorded: %m", uplink->name);
-	return 0;
-}
-
-void datapath_forget_uplink(const struct datapath *datapath, uint32_t ifindex)
-{
-	bpf_map_delete_elem(datapath->fd[MAP_UPLINKS], &ifindex);
-}
-
-int datapath_attach_uplink(const struct datapath *datapath, const char *state, const struct link_state *uplink,
-			   struct shunt_error *error)
-{
-	const enum datapath_object program = uplink->ethernet ? PROGRAM_FROM_WIRE : PROGRAM_FROM_WIRE_L3;
-	char path[PATH_MAX];
-	int r = datapath_uplink_alive(datapath, state, uplink->ifindex);
-
-	if (r > 0)
-		return note_uplink(datapath, uplink, error);
-	if (r < 0 && r != -ENOENT)
-		return shunt_fail(error, r, "%s: %s", uplink_path(state, uplink->ifindex, path), strerror(-r));
-	/* Of a device that is gone, or of a datapath that is: its maps are not ours. */
-	if (r == 0)
-		r = datapath_detach_uplink(state, uplink->ifindex, error);
-	if (r < 0 && r != -ENOENT)
-		return r;
-	r = attach(datapath->fd[program], uplink->ifindex, BPF_TCX_INGRESS,
-		   uplink_path(state, uplink->ifindex, path), error);
-	if (r < 0)
-		return shunt_fail(error, r, "uplink %s: cannot attach shunt_from_wire: %s", uplink->name, strerror(-r));
-	r = note_uplink(datapath, uplink, error);
-	return r < 0 ? r : 1;
-}
-
-int datapath_attach_egress(const struct datapath *datapath, const char *state, const struct link_state *uplink,
-			   struct shunt_error *error)
-{
-	const enum datapath_object program = uplink->ethernet ? PROGRAM_TO_WIRE : PROGRAM_TO_WIRE_L3;
-	char path[PATH_MAX];
-	struct pin pin;
-	int r;
-
-	egress_path(state, uplink->ifindex, path);
-	if (pin_look(AT_FDCWD, path, &pin) == 0 && pin.here && pin.ifindex == uplink->ifindex)
-		return 0;
-	r = remove_pin(path, error);
-	if (r >= 0)
-		r = attach(datapath->fd[program], uplink->ifindex, BPF_TCX_EGRESS, path, error);
-	return r < 0 ? shunt_fail(error, r, "uplink %s: cannot attach shunt_to_wire: %s", uplink->name, strerror(-r)) : 0;
-}
-
-int datapath_uplink_alive(const struct datapath *datapath, const char *state, uint32_t ifindex)
-{
-	char path[PATH_MAX];
-	_cleanup_close_ int link = bpf_obj_get(uplink_path(state, ifindex, path));
-	struct bpf_link_info info = {};
-	uint32_t size = sizeof(info);
-
-	if (link < 0)
-		return -errno;
-	if (bpf_link_get_info_by_fd(link, &info, &size) < 0)
-		return -errno;
-	/* The index is 0 once the device is gone. */
-	return info.tcx.ifindex == ifindex && (info.prog_id == program_id(datapath->fd[PROGRAM_FROM_WIRE]) ||
-					       info.prog_id == program_id(datapath->fd[PROGRAM_FROM_WIRE_L3]));
-}
-
-int datapath_detach_uplink(const char *state, uint32_t ifindex, struct shunt_error *error)
-{
-	char path[PATH_MAX];
-	int r = remove_pin(egress_path(state, ifindex, path), error);
-
-	return r < 0 ? r : remove_pin(uplink_path(state, ifindex, path), error);
 }
 
 bool datapath_has_programs(uint32_t ifindex)

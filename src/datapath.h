@@ -5,6 +5,8 @@
 #ifndef SHUNT_DATAPATH_H
 #define SHUNT_DATAPATH_H
 
+#include <linux/bpf.h>
+
 #include "link.h"
 #include "shunt/shunt.h"
 
@@ -97,6 +99,10 @@ int datapath_detach_now(const char *state, const char *host, struct shunt_error 
  * its last pin the kernel detaches a link too, but in its own time.
  */
 int datapath_remove_link(int at, const char *path);
+
+/* Attaches a program to a device and pins the link, or takes such a pin and its link away; one that is not there is no error. */
+int datapath_link(int program_fd, uint32_t ifindex, enum bpf_attach_type type, const char *pin, struct shunt_error *error);
+int datapath_unlink(const char *path, struct shunt_error *error);
 
 /*
  * Attaches the wire program to an uplink and pins it as uplinks/@ifindex. Return: 1, 0 where it was there already, or an

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * datapath-uplink.c - the programs at the host's uplinks.
+ */
+#include <bpf/bpf.h>
+#include <fcntl.h>
+#include <limits.h>
+
+#include "datapath.h"
+#include "pin.h"
+
+static const char *uplink_path(const char *state, uint32_t ifindex, char *buffer)
+{
+	/* By index: bpffs takes no dots in names, and eth0.100 has one. */
+	snprintf(buffer, PATH_MAX, "%s/uplinks/%u", state, ifindex);
+	return buffer;
+}
+
+/* Behind the number, so that uplinks are found by what is a number. */
+static const char *egress_path(const char *state, uint32_t ifindex, char *buffer)
+{
+	snprintf(buffer, PATH_MAX, "%s/uplinks/%u-out", state, ifindex);
+	return buffer;
+}
+
+static uint32_t program_id(int fd)
+{
+	struct bpf_prog_info info = {};
+	uint32_t size = sizeof(info);
+
+	return bpf_prog_get_info_by_fd(fd, &info, &size) < 0 ? 0 : info.id;
+}
+
+/* From here on flows leave by it with the host's address. */
+static int note_uplink(const struct datapath *datapath, const struct link_state *uplink, struct shunt_error *error)
+{
+	const uint32_t none = 0;
+
+	if (bpf_map_update_elem(datapath->fd[MAP_UPLINKS], &uplink->ifindex, &none, BPF_ANY) < 0)
+		return shunt_fail(error, -errno, "uplink %s: cannot be recorded: %m", uplink->name);
+	return 0;
+}
+
+void datapath_forget_uplink(const struct datapath *datapath, uint32_t ifindex)
+{
+	bpf_map_delete_elem(datapath->fd[MAP_UPLINKS], &ifindex);
+}
+
+int datapath_attach_uplink(const struct datapath *datapath, const char *state, const struct link_state *uplink,
+			   struct shunt_error *error)
+{
+	const enum datapath_object program = uplink->ethernet ? PROGRAM_FROM_WIRE : PROGRAM_FROM_WIRE_L3;
+	char path[PATH_MAX];
+	int r = datapath_uplink_alive(datapath, state, uplink->ifindex);
+
+	if (r > 0)
+		return note_uplink(datapath, uplink, error);
+	if (r < 0 && r != -ENOENT)
+		return shunt_fail(error, r, "%s: %s", uplink_path(state, uplink->ifindex, path), strerror(-r));
+	/* Of a device that is gone, or of a datapath that is: its maps are not ours. */
+	if (r == 0)
+		r = datapath_detach_uplink(state, uplink->ifindex, error);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	r = datapath_link(datapath->fd[program], uplink->ifindex, BPF_TCX_INGRESS,
+		   uplink_path(state, uplink->ifindex, path), error);
+	if (r < 0)
+		return shunt_fail(error, r, "uplink %s: cannot attach shunt_from_wire: %s", uplink->name, strerror(-r));
+	r = note_uplink(datapath, uplink, error);
+	return r < 0 ? r : 1;
+}
+
+int datapath_attach_egress(const struct datapath *datapath, const char *state, const struct link_state *uplink,
+			   struct shunt_error *error)
+{
+	const enum datapath_object program = uplink->ethernet ? PROGRAM_TO_WIRE : PROGRAM_TO_WIRE_L3;
+	char path[PATH_MAX];
+	struct pin pin;
+	int r;
+
+	egress_path(state, uplink->ifindex, path);
+	if (pin_look(AT_FDCWD, path, &pin) == 0 && pin.here && pin.ifindex == uplink->ifindex)
+		return 0;
+	r = datapath_unlink(path, error);
+	if (r >= 0)
+		r = datapath_link(datapath->fd[program], uplink->ifindex, BPF_TCX_EGRESS, path, error);
+	return r < 0 ? shunt_fail(error, r, "uplink %s: cannot attach shunt_to_wire: %s", uplink->name, strerror(-r)) : 0;
+}
+
+int datapath_uplink_alive(const struct datapath *datapath, const char *state, uint32_t ifindex)
+{
+	char path[PATH_MAX];
+	_cleanup_close_ int link = bpf_obj_get(uplink_path(state, ifindex, path));
+	struct bpf_link_info info = {};
+	uint32_t size = sizeof(info);
+
+	if (link < 0)
+		return -errno;
+	if (bpf_link_get_info_by_fd(link, &info, &size) < 0)
+		return -errno;
+	/* The index is 0 once the device is gone. */
+	return info.tcx.ifindex == ifindex && (info.prog_id == program_id(datapath->fd[PROGRAM_FROM_WIRE]) ||
+					       info.prog_id == program_id(datapath->fd[PROGRAM_FROM_WIRE_L3]));
+}
+
+int datapath_detach_uplink(const char *state, uint32_t ifindex, struct shunt_error *error)
+{
+	char path[PATH_MAX];
+	int r = datapath_unlink(egress_path(state, ifindex, path), error);
+
+	return r < 0 ? r : datapath_unlink(uplink_path(state, ifindex, path), error);
+}
