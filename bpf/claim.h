@@ -248,4 +248,26 @@ static __always_inline struct shunt_flow *flow_make(struct __sk_buff *skb, struc
 	return first && first->from_ifindex == a->original.from_ifindex ? first : NULL;
 }
 
+/**
+ * flow_as_is() - makes a flow of which nothing is changed.
+ * @packet: its first one
+ * @from, @to: host ends, 0 for the wire
+ *
+ * No port is chosen, so that nobody else has its tuples but a predecessor of the same address.
+ */
+static __noinline void flow_as_is(const struct packet *packet, __u32 from, __u32 to, __u32 now)
+{
+	struct shunt_flow same = { .state = SHUNT_FLOW_ORIGINAL | SHUNT_FLOW_AS_IS, .seen = now }, reply = same;
+	struct shunt_tuple back;
+
+	invert(&back, &packet->tuple);
+	reply.to = back;
+	reply.state = SHUNT_FLOW_AS_IS;
+	reply.from_ifindex = same.to_ifindex = to;
+	reply.to_ifindex = same.from_ifindex = from;
+	same.to = packet->tuple;
+	bpf_map_update_elem(&flows, &back, &reply, BPF_ANY);
+	bpf_map_update_elem(&flows, &packet->tuple, &same, BPF_ANY);
+}
+
 #endif

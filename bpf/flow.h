@@ -13,6 +13,8 @@
  *			(B:b -> H:n)	becomes (H:h -> A:a)
  *	routed		(R:r -> A:a)	stays as it is		so that the answer is not masqueraded
  *			(A:a -> R:r)	stays as it is
+ *	excepted	(A:a -> R:r)	stays as it is		by a rule of its network's, which is so looked up once
+ *			(R:r -> A:a)	stays as it is
  *
  * A, B: containers; H: an address of the host; R: out there. A tuple can only mean one of these: what comes from a container
  * has its address for a source, or did not get here, and what comes from the wire has none of theirs.
@@ -135,7 +137,7 @@ static __always_inline bool same_tuple(const struct shunt_tuple *a, const struct
 	       a->dport == b->dport;
 }
 
-#define STATE_KEPT (SHUNT_FLOW_ORIGINAL | SHUNT_FLOW_MASQUERADE)	/* from a flow's beginning to its end */
+#define STATE_KEPT (SHUNT_FLOW_ORIGINAL | SHUNT_FLOW_MASQUERADE | SHUNT_FLOW_AS_IS)	/* from a flow's beginning to its end */
 
 /**
  * flow_renew() - keeps both entries of a flow alive, and of one mind (F3).

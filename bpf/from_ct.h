@@ -25,7 +25,7 @@ static __always_inline int from_ct4(struct __sk_buff *skb, struct shunt_interfac
 {
 	struct ethhdr *eth = headers(skb, L3 + sizeof(struct iphdr));
 	struct iphdr *ip = (struct iphdr *)(eth + 1);
-	struct bpf_fib_lookup fib = {};
+	struct bpf_fib_lookup fib __attribute__((aligned(8))) = {};
 	struct shunt_address *to;
 	bool on_link;
 	int verdict;
@@ -91,7 +91,7 @@ static __always_inline int from_ct6(struct __sk_buff *skb, struct shunt_interfac
 {
 	struct ethhdr *eth = headers(skb, L3 + sizeof(struct ipv6hdr));
 	struct ipv6hdr *ip = (struct ipv6hdr *)(eth + 1);
-	struct bpf_fib_lookup fib = {};
+	struct bpf_fib_lookup fib __attribute__((aligned(8))) = {};
 	struct shunt_address *to;
 	bool on_link;
 	int verdict;

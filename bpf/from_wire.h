@@ -65,7 +65,7 @@ static __noinline int deliver_flow(struct __sk_buff *skb, __u32 base, struct pac
 		return bounce(skb, me, ifindex, COMPLAIN_TOO_BIG, packet->tuple.destination);
 	if (unlikely(ttl <= 1))
 		return bounce(skb, me, ifindex, COMPLAIN_TTL, packet->tuple.destination);
-	if (unlikely(retell(skb, packet, &flow->to)))
+	if (unlikely(retell(skb, packet, flow)))
 		return drop(me, SHUNT_DROP_MALFORMED);
 	if (unlikely(me->flags & SHUNT_F_KERNEL))
 		return NEXT;
@@ -161,7 +161,7 @@ static __noinline int of_flow(struct __sk_buff *skb, __u32 base)
 static __noinline void routed(struct __sk_buff *skb, __u32 base, __u32 ifindex)
 {
 	struct packet packet = {};
-	struct shunt_flow *flow, same = {}, reply = {};
+	struct shunt_flow *flow;
 	struct shunt_tuple back;
 	__u32 now;
 
@@ -174,16 +174,10 @@ static __noinline void routed(struct __sk_buff *skb, __u32 base, __u32 ifindex)
 	if (packet.reply)
 		return;
 	invert(&back, &packet.tuple);
-	reply.to = back;
-	reply.from_ifindex = same.to_ifindex = ifindex;
-	reply.seen = same.seen = now;
-	same.to = packet.tuple;
-	same.state = SHUNT_FLOW_ORIGINAL;
 	flow = bpf_map_lookup_elem(&flows, &back);
 	if (flow && flow->from_ifindex == ifindex && !flow_dead(&back, flow, now))
 		return;		/* it is an answer */
-	bpf_map_update_elem(&flows, &back, &reply, BPF_ANY);
-	bpf_map_update_elem(&flows, &packet.tuple, &same, BPF_ANY);
+	flow_as_is(&packet, 0, ifindex, now);
 }
 
 /**

@@ -96,6 +96,14 @@ struct {
 } publications SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(max_entries, SHUNT_MAX_RULES);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct shunt_rules_key);
+	__type(value, struct shunt_rules);
+} rules SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, SHUNT_MAX_LOCALS);
 	__uint(map_flags, BPF_F_NO_PREALLOC);

@@ -21,6 +21,14 @@ static __always_inline bool masquerades(const struct shunt_interface *from, bool
 	return from->flags & (ipv4 ? SHUNT_F_MASQUERADE4 : SHUNT_F_MASQUERADE6);
 }
 
+/* Return: whether a flow to @destination leaves by an uplink with the host's address. */
+static __noinline bool hides(const struct shunt_interface *from, const __u8 *destination, bool ipv4)
+{
+	if (!masquerades(from, ipv4))
+		return false;
+	return !(from->flags & SHUNT_F_EXCEPT) || !rules_of(from->policy, SHUNT_RULES_EXCEPT, destination, ipv4);
+}
+
 /* To the wire, by the next hop that the flow remembers. Size and TTL allow it. Return: the verdict. */
 static __noinline int send_out(struct __sk_buff *skb, struct shunt_interface *from, struct packet *packet, struct shunt_flow *flow)
 {
@@ -29,7 +37,7 @@ static __noinline int send_out(struct __sk_buff *skb, struct shunt_interface *fr
 	struct ethhdr *eth;
 
 	__builtin_memcpy(hop.ipv6_nh, flow->way_hop, sizeof(hop.ipv6_nh));
-	if (unlikely(retell(skb, packet, &flow->to)))
+	if (unlikely(retell(skb, packet, flow)))
 		return drop(from, SHUNT_DROP_MALFORMED);
 	eth = headers(skb, L3 + sizeof(struct iphdr));
 	if (unlikely(!eth))
@@ -65,7 +73,7 @@ static __noinline int send_across(struct __sk_buff *skb, struct shunt_interface 
 		return drop(from, SHUNT_DROP_NO_ENDPOINT);
 	if (unlikely(packet_size(skb) > to->mtu))
 		return refuse(skb, from, SHUNT_DROP_TOO_BIG, COMPLAIN_TOO_BIG, to->mtu);
-	if (unlikely(retell(skb, packet, &flow->to)))
+	if (unlikely(retell(skb, packet, flow)))
 		return drop(from, SHUNT_DROP_MALFORMED);
 	eth = headers(skb, L3 + sizeof(struct iphdr));
 	if (unlikely(!eth))
@@ -107,7 +115,7 @@ __global int by_flow(struct __sk_buff *skb, struct shunt_interface *from)
 		return ttl_used_up(skb, from);
 	/* Also what may be fragmented: the host's stack would, and send it with the container's own address. */
 	if (unlikely(packet_size(skb) > flow->way_mtu))
-		return refuse(skb, from, SHUNT_DROP_TOO_BIG, COMPLAIN_TOO_BIG, flow->way_mtu);
+		return flow->state & SHUNT_FLOW_AS_IS ? UNDECIDED : refuse(skb, from, SHUNT_DROP_TOO_BIG, COMPLAIN_TOO_BIG, flow->way_mtu);
 	return send_out(skb, from, &packet, flow);
 }
 
@@ -136,7 +144,7 @@ static __always_inline struct shunt_flow *masquerade(struct __sk_buff *skb, stru
 							     struct packet *packet, const struct bpf_fib_lookup *fib, __u32 now)
 {
 	struct attempt *a;
-	__u8 source[16];
+	__u8 source[16] __attribute__((aligned(8)));
 
 	preferred_source(fib, packet->ipv4, source);
 	a = flow_begin(packet, source, packet->tuple.destination, packet->tuple.dport, ifindex, 0, now);
@@ -163,25 +171,52 @@ static __always_inline bool keeps_address(struct __sk_buff *skb, const struct pa
 	return flow->way_ifindex == uplink && is_local(skb, flow->from_ifindex, flow->to.source, packet->ipv4);
 }
 
+static __noinline void forget_reply(const struct shunt_flow *flow)
+{
+	struct shunt_tuple reply;
+
+	invert(&reply, &flow->to);
+	bpf_map_delete_elem(&flows, &reply);
+}
+
 /* The flow of a packet, if it still is one and of this container, and leaves with the address that it should. */
 static __always_inline struct shunt_flow *still(struct __sk_buff *skb, struct packet *packet, __u32 from, const __u8 *source,
 						__u32 uplink, __u32 now)
 {
 	struct shunt_flow *flow = bpf_map_lookup_elem(&flows, &packet->tuple);
-	struct shunt_tuple reply;
 
 	if (!flow)
 		return NULL;
 	if (flow->from_ifindex == from && (flow_settled(packet, flow, now) || flow_renew(packet, flow, now) == 0)) {
 		if (keeps_address(skb, packet, flow, source, uplink))
 			return flow;
-		invert(&reply, &flow->to);
-		bpf_map_delete_elem(&flows, &reply);
+		forget_reply(flow);
 	}
 	/* An error quotes what it likes: others' flows, too. */
 	if (packet->kind != KIND_ERROR)
 		bpf_map_delete_elem(&flows, &packet->tuple);
 	return NULL;
+}
+
+/* Begins a flow with the container's own address, where it must be told from others. Return: whether it did. */
+static __always_inline bool stays_as_is(const struct shunt_interface *from, const struct packet *packet, __u32 ifindex, __u32 now)
+{
+	if (!(from->flags & SHUNT_F_EXCEPT) || packet->kind != KIND_WHOLE || packet->reply)
+		return false;
+	flow_as_is(packet, ifindex, 0, now);
+	return true;
+}
+
+/* Forgets a flow that its container began with its own address, when its way was no uplink's yet. Return: whether it was one. */
+static __always_inline bool forget_as_is(const struct packet *packet, const struct shunt_flow *flow)
+{
+	const __u32 begun = SHUNT_FLOW_AS_IS | SHUNT_FLOW_ORIGINAL;
+
+	if ((flow->state & begun) != begun || packet->kind == KIND_ERROR)
+		return false;
+	forget_reply(flow);
+	bpf_map_delete_elem(&flows, &packet->tuple);
+	return true;
 }
 
 /**
@@ -194,22 +229,28 @@ static __always_inline struct shunt_flow *still(struct __sk_buff *skb, struct pa
 __global int leave(struct __sk_buff *skb, struct shunt_interface *from, struct bpf_fib_lookup *fib)
 {
 	const bool ipv4 = skb->protocol == PROTO_IP;
-	const bool hide = from && masquerades(from, ipv4);
 	struct packet packet = {};
 	struct shunt_flow *flow;
 	__u32 now = flow_clock();
-	__u8 source[16];
+	bool of_none, hide;
+	__u8 source[16] __attribute__((aligned(8)));
 
 	if (!from || !fib)
 		return DROP;
-	if (read_packet(skb, L3, &packet) || (packet.kind == KIND_LATER && fragment_ports(&packet)))
+	of_none = read_packet(skb, L3, &packet) || (packet.kind == KIND_LATER && fragment_ports(&packet));
+	hide = hides(from, packet.tuple.destination, ipv4);
+	if (of_none)
 		return hide ? drop(from, SHUNT_DROP_UNTRANSLATED) : UNDECIDED;
 	if (preferred_source(fib, ipv4, source) && hide)
 		return drop(from, SHUNT_DROP_NO_PORT);
 	flow = still(skb, &packet, skb->ifindex, source, fib->ifindex, now);
-	if (!flow) {
-		if (!hide)
+	if (flow && hide && unlikely(forget_as_is(&packet, flow)))
+		flow = NULL;
+	if (!flow && !hide) {
+		if (!stays_as_is(from, &packet, skb->ifindex, now))
 			return UNDECIDED;
+		flow = bpf_map_lookup_elem(&flows, &packet.tuple);
+	} else if (!flow) {
 		if (packet.kind != KIND_WHOLE || packet.reply)
 			return drop(from, SHUNT_DROP_UNTRANSLATED);
 		flow = masquerade(skb, from, skb->ifindex, &packet, fib, now);

@@ -13,10 +13,11 @@
 /* Asks for the way again: the stack has chosen it already, but does not tell which address it prefers. */
 static __noinline int leave_masqueraded(struct __sk_buff *skb, struct shunt_interface *from, struct packet *packet, __u32 ifindex)
 {
-	struct bpf_fib_lookup fib = { .ifindex = ifindex };
+	struct bpf_fib_lookup fib __attribute__((aligned(8))) = { .ifindex = ifindex };
 	struct shunt_flow *flow;
+	const bool hide = hides(from, packet->tuple.destination, packet->ipv4);
 	__u32 now = flow_clock();
-	__u8 source[16];
+	__u8 source[16] __attribute__((aligned(8)));
 
 	fib.family = packet->ipv4 ? AF_INET : AF_INET6;
 	fib.l4_protocol = packet->tuple.protocol;
@@ -31,17 +32,21 @@ static __noinline int leave_masqueraded(struct __sk_buff *skb, struct shunt_inte
 	}
 	if (bpf_fib_lookup(skb, &fib, sizeof(fib), BPF_FIB_LOOKUP_SRC | BPF_FIB_LOOKUP_SKIP_NEIGH) ||
 	    preferred_source(&fib, packet->ipv4, source))
-		return masquerades(from, packet->ipv4) ? drop(from, SHUNT_DROP_NO_PORT) : NEXT;
+		return hide ? drop(from, SHUNT_DROP_NO_PORT) : NEXT;
 	flow = still(skb, packet, ifindex, source, fib.ifindex, now);
-	if (!flow && !masquerades(from, packet->ipv4))
+	if (flow && hide && forget_as_is(packet, flow))
+		flow = NULL;
+	if (!flow && !hide) {
+		stays_as_is(from, packet, ifindex, now);
 		return NEXT;
+	}
 	if (!flow && packet->kind == KIND_WHOLE && !packet->reply)
 		flow = masquerade(skb, from, ifindex, packet, &fib, now);
 	if (!flow)
 		return drop(from, packet->kind == KIND_WHOLE && !packet->reply ? SHUNT_DROP_NO_PORT : SHUNT_DROP_UNTRANSLATED);
 	flow->way_ifindex = fib.ifindex;
 	flow->way_until = now + 1;
-	return retell(skb, packet, &flow->to) ? drop(from, SHUNT_DROP_MALFORMED) : NEXT;
+	return retell(skb, packet, flow) ? drop(from, SHUNT_DROP_MALFORMED) : NEXT;
 }
 
 /* @base: where the network header begins. Return: the verdict; NEXT for the host's own packets. */
@@ -66,14 +71,14 @@ static __always_inline int to_wire(struct __sk_buff *skb, __u32 base)
 	if (!from)
 		return NEXT;
 	if (read_packet(skb, base, &packet) || (packet.kind == KIND_LATER && fragment_ports(&packet)))
-		return masquerades(from, skb->protocol == PROTO_IP) ? drop(from, SHUNT_DROP_UNTRANSLATED) : NEXT;
+		return hides(from, packet.tuple.destination, skb->protocol == PROTO_IP) ? drop(from, SHUNT_DROP_UNTRANSLATED) : NEXT;
 	now = flow_clock();
 	flow = bpf_map_lookup_elem(&flows, &packet.tuple);
 	if (packet.fragment && packet.kind == KIND_WHOLE)
 		fragment_ports(&packet);
 	if (!flow || flow->from_ifindex != ifindex || now >= flow->way_until || !flow_settled(&packet, flow, now))
 		return leave_masqueraded(skb, from, &packet, ifindex);
-	return retell(skb, &packet, &flow->to) ? drop(from, SHUNT_DROP_MALFORMED) : NEXT;
+	return retell(skb, &packet, flow) ? drop(from, SHUNT_DROP_MALFORMED) : NEXT;
 }
 
 #endif

@@ -225,9 +225,12 @@ __global int translate_error(struct __sk_buff *skb, const struct packet *packet,
 	return 0;
 }
 
-static __always_inline int retell(struct __sk_buff *skb, const struct packet *packet, const struct shunt_tuple *to)
+/* Gives a packet of a flow the tuple that it becomes. Return: 0, or -1 if the packet is not what it was. */
+static __always_inline int retell(struct __sk_buff *skb, const struct packet *packet, const struct shunt_flow *flow)
 {
-	return unlikely(packet->kind == KIND_ERROR) ? translate_error(skb, packet, to) : translate(skb, packet, to);
+	if (flow->state & SHUNT_FLOW_AS_IS)
+		return 0;
+	return unlikely(packet->kind == KIND_ERROR) ? translate_error(skb, packet, &flow->to) : translate(skb, packet, &flow->to);
 }
 
 #endif

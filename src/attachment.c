@@ -101,6 +101,7 @@ int attachment_describe_interface(struct attachment *a, struct shunt_error *erro
 {
 	struct shunt_interface interface = {
 		.flags = a->endpoint.flags, .mtu = a->endpoint.mtu, .port_low = a->ports.low, .port_high = a->ports.high,
+		.policy = a->endpoint.policy,
 	};
 	int r;
 

@@ -29,6 +29,17 @@ static inline const struct shunt_prefix *network_subnet(const struct shunt_netwo
 	return family == AF_INET ? &network->subnet4 : &network->subnet6;
 }
 
+static inline bool network_masquerades(const struct shunt_network *network)
+{
+	return network->masquerade && !network->internal;
+}
+
+/*
+ * Step 3: the network's subnets against the host's routes, its ports and its rules. The caller has the lock "uplinks".
+ * Return: 1 if nobody had looked before, 0, or an errno
+ */
+int attachment_check_network(struct attachment *a, struct shunt_error *error);
+
 /* Step 5: both ends, down; the record learns the host end's index. */
 int attachment_create_pair(struct attachment *a, struct shunt_error *error);
 

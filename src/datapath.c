@@ -21,6 +21,7 @@ const char *const datapath_names[DATAPATH_OBJECTS] = {
 	[MAP_REGISTRY] = "registry",
 	[MAP_UNFINISHED] = "unfinished",
 	[MAP_NETWORKS] = "networks",
+	[MAP_RULES] = "rules",
 	[MAP_META] = "meta",
 	[MAP_FLOWS] = "flows",
 	[MAP_PORTS] = "ports",

@@ -84,17 +84,13 @@ int endpoint_check_netns(int fd, struct shunt_endpoint *endpoint, struct shunt_e
 	return 0;
 }
 
-static bool network_masquerades(const struct shunt_network *network)
-{
-	return network->masquerade && !network->internal;
-}
-
 static uint32_t network_flags(const struct shunt_network *network)
 {
 	const uint32_t masquerade = network_masquerades(network) ?
 				    SHUNT_F_MASQUERADE4 | (prefix_is_ula(&network->subnet6) ? SHUNT_F_MASQUERADE6 : 0) : 0;
 
-	return masquerade | (network->isolate ? SHUNT_F_ISOLATE : 0) | (network->internal ? SHUNT_F_INTERNAL : 0) |
+	return masquerade | (masquerade && network->rules[SHUNT_RULES_EXCEPT].n > 0 ? SHUNT_F_EXCEPT : 0) |
+	       (network->isolate ? SHUNT_F_ISOLATE : 0) | (network->internal ? SHUNT_F_INTERNAL : 0) |
 	       (network->routing == SHUNT_ROUTING_KERNEL ? SHUNT_F_KERNEL : 0);
 }
 
@@ -217,69 +213,6 @@ static int begin(struct attachment *a, bool existed, struct shunt_error *error)
 	return r < 0 ? shunt_fail(error, r, "cannot write the registry: %s", strerror(-r)) : 0;
 }
 
-/* Whether the ports that the network's endpoints leave from are those that its file asks for. */
-static bool has_ports(const struct attachment *a)
-{
-	if (!network_masquerades(&a->network))
-		return true;
-	if (!a->network.port_high)
-		return a->ports.high;
-	return a->ports.low == a->network.port_low && a->ports.high == a->network.port_high;
-}
-
-static int open_ports(struct attachment *a, struct shunt_error *error)
-{
-	const struct port_range wanted = { a->network.port_low, a->network.port_high };
-
-	return ports_open(&a->instance->datapath, a->network.name, &wanted, &a->ports, error);
-}
-
-/*
- * Refuses a network whose subnets the host already routes elsewhere, and gives it ports; only its first endpoint looks. Return: 1 if this is it,
- * 0, or an errno
- */
-static int check_network(struct attachment *a, struct shunt_error *error)
-{
-	const struct shunt_network *network = &a->network;
-	struct shunt_network_record record = {}, known;
-	char subnet[PREFIX_TEXT_MAX], route[ROUTE_TEXT_MAX];
-	int r;
-
-	memcpy(&record.subnet4, network->subnet4.bytes, sizeof(record.subnet4));
-	memcpy(record.subnet6, network->subnet6.bytes, sizeof(record.subnet6));
-	record.length4 = network->subnet4.family ? network->subnet4.length : 0;
-	record.length6 = network->subnet6.family ? network->subnet6.length : 0;
-	r = network_record_get(&a->instance->datapath, network->name, &known);
-	if (r == 0) {
-		a->ports = (struct port_range) { known.port_low, known.port_high };
-		if (memcmp(&record, &known, offsetof(struct shunt_network_record, port_low)) == 0 && has_ports(a))
-			return 0;
-	}
-
-	for (size_t i = 0; i < ELEMENTSOF(families); i++) {
-		r = 0;
-
-		if (network_subnet(network, families[i])->family)
-			r = route_overlap(network_subnet(network, families[i]), route, sizeof(route));
-		if (r < 0)
-			return shunt_fail(error, r, "cannot read the host's routes: %s", strerror(-r));
-		if (r > 0)
-			return shunt_fail(error, -EEXIST, "network %s: subnet %s overlaps the host's route %s; give the network "
-					  "another in %s/%s.json", network->name,
-					  prefix_format(network_subnet(network, families[i]), subnet), route,
-					  network_directory(), network->name);
-	}
-	r = network_masquerades(network) ? open_ports(a, error) : 0;
-	if (r < 0)
-		return r;
-	record.port_low = a->ports.low;
-	record.port_high = a->ports.high;
-	r = network_record_put(&a->instance->datapath, network->name, &record);
-	if (r == -E2BIG)
-		return shunt_fail(error, r, "cannot record network %s: %d are in use", network->name, SHUNT_MAX_NETWORKS);
-	return r < 0 ? shunt_fail(error, r, "cannot record network %s: %s", network->name, strerror(-r)) : 1;
-}
-
 static int choose_mtu(struct attachment *a, uint32_t uplink_mtu, struct shunt_error *error)
 {
 	a->endpoint.mtu = a->request->mtu ?: a->network.mtu ?: uplink_mtu;
@@ -294,13 +227,18 @@ static int ensure_shared(struct attachment *a, struct shunt_error *error)
 {
 	_cleanup_close_ int lock = instance_lock(a->instance, "uplinks", error);
 	uint32_t mtu;
-	int r;
+	int first, r;
 
 	if (lock < 0)
 		return lock;
-	r = check_network(a, error);
-	if (r >= 0)
-		r = uplinks_ensure(a->instance, &a->network, r > 0, &mtu, error);
+	first = attachment_check_network(a, error);
+	if (first < 0)
+		return first;
+	/* Before anybody else may have the lock, and look for rules that no record names. */
+	r = a->endpoint.policy ? registry_put(&a->instance->datapath, &a->key, &a->endpoint) : 0;
+	if (r < 0)
+		return shunt_fail(error, r, "cannot write the registry: %s", strerror(-r));
+	r = uplinks_ensure(a->instance, &a->network, first > 0, &mtu, error);
 	return r < 0 ? r : choose_mtu(a, mtu, error);
 }
 

@@ -6,6 +6,7 @@
 
 #include "endpoint.h"
 #include "mend.h"
+#include "policy.h"
 #include "publish.h"
 #include "uplinks.h"
 
@@ -86,8 +87,8 @@ static size_t networks_in_use(const struct registry_entry *entries, size_t n, st
 
 #define MAX_NETWORKS 64	/* that gc follows; with more it detaches no uplink */
 
-/* Uplinks follow the default routes of now. Return: how many changed, or an errno */
-static int refresh_uplinks(struct shunt_instance *instance, struct shunt_error *error)
+/* Uplinks follow the default routes of now, and rules that were replaced go. Return: how many changed, or an errno */
+static int refresh_shared(struct shunt_instance *instance, struct shunt_error *error)
 {
 	_cleanup_free_ struct shunt_network *networks = calloc(MAX_NETWORKS, sizeof(*networks));
 	_cleanup_free_ struct registry_entry *entries = NULL;
@@ -104,7 +105,8 @@ static int refresh_uplinks(struct shunt_instance *instance, struct shunt_error *
 	lock = instance_lock(instance, "uplinks", error);
 	if (lock < 0)
 		return lock;
-	return uplinks_refresh(instance, networks, n_networks, complete, error);
+	r = policy_collect(&instance->datapath, error);
+	return r < 0 ? r : uplinks_refresh(instance, networks, n_networks, complete, error);
 }
 
 /* With nothing attached and nobody else here, programs and maps go too: then nothing of us is left. */
@@ -174,7 +176,7 @@ int shunt_gc(const char *state, struct shunt_gc_result *ret, struct shunt_error 
 	first = first < 0 ? first : r;
 	r = endpoint_release_shared(instance, first < 0 ? NULL : error);
 	first = first < 0 ? first : r;
-	r = refresh_uplinks(instance, first < 0 ? NULL : error);
+	r = refresh_shared(instance, first < 0 ? NULL : error);
 	first = first < 0 ? first : r;
 	if (first < 0)
 		return first;

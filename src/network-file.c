@@ -11,6 +11,7 @@
 #include "names.h"
 #include "network.h"
 #include "ports.h"
+#include "rule.h"
 #include "util.h"
 
 /*
@@ -202,6 +203,47 @@ static int read_masquerade_ports(struct context *c, sd_json_variant *value)
 	return 0;
 }
 
+/* One rule of a list, which knows whether it may have more than an address. */
+static int read_rule(struct context *c, sd_json_variant *value, bool address_alone, struct shunt_rule *ret)
+{
+	const char *text = sd_json_variant_is_string(value) ? sd_json_variant_string(value) : "";
+	char masked[PREFIX_TEXT_MAX];
+	struct shunt_rule rule;
+
+	if (rule_parse(text, &rule) < 0 || (address_alone && (!rule.remote.family || rule.protocol)))
+		return refuse(c, value, "%s: \"%s\" is no %s", c->key, text, address_alone ? "subnet; write it like \"192.168.0.0/16\"" :
+			      "rule; write it like \"10.0.0.0/8\", \"10.0.0.0/8 tcp/443\", \"udp/1000-2000\" or \"icmp\"");
+	if (rule.remote.family && prefix_has_host_bits(&rule.remote)) {
+		prefix_mask(&rule.remote);
+		return refuse(c, value, "%s: %s has bits set behind its length; %s?", c->key, text,
+			      prefix_format(&rule.remote, masked));
+	}
+	*ret = rule;
+	return 0;
+}
+
+static int read_rules(struct context *c, sd_json_variant *value, bool address_alone, struct shunt_rule_list *list)
+{
+	const size_t n = sd_json_variant_elements(value);
+
+	if (!sd_json_variant_is_array(value) || n > SHUNT_MAX_LIST)
+		return refuse(c, value, "%s must be a list of %d %s at most", c->key, SHUNT_MAX_LIST,
+			      address_alone ? "subnets" : "rules");
+	list->given = true;
+	for (; list->n < n; list->n++) {
+		int r = read_rule(c, sd_json_variant_by_index(value, list->n), address_alone, &list->rule[list->n]);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int read_masquerade_except(struct context *c, sd_json_variant *value)
+{
+	return read_rules(c, value, true, &c->network->rules[SHUNT_RULES_EXCEPT]);
+}
+
 static int read_isolate(struct context *c, sd_json_variant *value)
 {
 	return read_boolean(c, value, &c->network->isolate);
@@ -220,7 +262,7 @@ static const struct {
 	{ "mtu", read_mtu },		   { "uplinks", read_uplinks },
 	{ "routing", read_routing },	   { "masquerade", read_masquerade },
 	{ "isolate", read_isolate },	   { "internal", read_internal },
-	{ "masquerade_ports", read_masquerade_ports },
+	{ "masquerade_ports", read_masquerade_ports }, { "masquerade_except", read_masquerade_except },
 };
 
 /* Reads one member of the object. @seen has a bit for each of keys[] that was there before. */

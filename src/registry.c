@@ -324,3 +324,21 @@ int network_records_clear(const struct datapath *datapath)
 			return -errno;
 	return errno == ENOENT ? 0 : -errno;
 }
+
+int network_records_policies(const struct datapath *datapath, uint32_t *ret, size_t max)
+{
+	char key[SHUNT_NETWORK_MAX];
+	bool first = true;
+	size_t n = 0;
+
+	while (n < max && bpf_map_get_next_key(datapath->fd[MAP_NETWORKS], first ? NULL : key, key) == 0) {
+		struct shunt_network_record record;
+
+		first = false;
+		if (bpf_map_lookup_elem(datapath->fd[MAP_NETWORKS], key, &record) < 0)
+			return -errno;
+		if (record.policy)
+			ret[n++] = record.policy;
+	}
+	return n == max || errno == ENOENT ? (int)n : -errno;
+}

@@ -69,9 +69,11 @@ int interface_delete(const struct datapath *datapath, uint32_t ifindex);
 /* Sums the CPUs. -ENOENT: no such entry. */
 int interface_counters(const struct datapath *datapath, uint32_t ifindex, struct shunt_counters *ret);
 
-/* Networks whose subnets were found free of the host's routes. */
+/* Networks whose subnets were found free of the host's routes, and whose rules are written. */
 int network_record_get(const struct datapath *datapath, const char *name, struct shunt_network_record *ret);
 int network_record_put(const struct datapath *datapath, const char *name, const struct shunt_network_record *record);
+/* The numbers of their rules, those that have some. Return: how many, @max at most, or an errno */
+int network_records_policies(const struct datapath *datapath, uint32_t *ret, size_t max);
 int network_records_clear(const struct datapath *datapath);
 
 #endif

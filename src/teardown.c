@@ -10,6 +10,7 @@
 #include "ipam.h"
 #include "names.h"
 #include "owner.h"
+#include "policy.h"
 #include "publish.h"
 #include "uplinks.h"
 
@@ -124,7 +125,9 @@ int endpoint_release_shared(struct shunt_instance *instance, struct shunt_error 
 	if (r < 0)
 		return r;
 	r = network_records_clear(&instance->datapath);
-	return r < 0 ? shunt_fail(error, r, "%s/datapath/networks: cannot be cleared: %s", instance->state, strerror(-r)) : 0;
+	if (r < 0)
+		return shunt_fail(error, r, "%s/datapath/networks: cannot be cleared: %s", instance->state, strerror(-r));
+	return policy_collect(&instance->datapath, error);
 }
 
 /* One endpoint that looked dead or unfinished, looked at again under its lock. Returns 1 if it was taken back. */

@@ -6,6 +6,7 @@
 #include "cli.h"
 #include "journal.h"
 #include "network.h"
+#include "rule.h"
 #include "show.h"
 #include "table.h"
 #include "util.h"
@@ -94,9 +95,25 @@ static int uplinks_json(const struct shunt_network *network, sd_json_variant **r
 	return sd_json_variant_new_array_strv(ret, names);
 }
 
+/* NULL where the file says nothing. */
+static int rules_json(const struct shunt_rule_list *list, sd_json_variant **ret)
+{
+	_cleanup_(sd_json_variant_unrefp) sd_json_variant *array = NULL;
+	int r = list->given ? sd_json_variant_new_array(&array, NULL, 0) : 0;
+
+	for (size_t i = 0; i < list->n && r >= 0; i++) {
+		char text[RULE_TEXT_MAX];
+
+		r = sd_json_variant_append_arrayb(&array, SD_JSON_BUILD_STRING(rule_format(&list->rule[i], text)));
+	}
+	if (r >= 0)
+		*ret = TAKE_PTR(array);
+	return r;
+}
+
 static int view_json(const struct view *view, sd_json_variant **ret)
 {
-	_cleanup_(sd_json_variant_unrefp) sd_json_variant *subnets = NULL, *uplinks = NULL;
+	_cleanup_(sd_json_variant_unrefp) sd_json_variant *subnets = NULL, *uplinks = NULL, *except = NULL;
 	const struct shunt_network *network = &view->network;
 	char ports[16];
 	int r;
@@ -108,6 +125,8 @@ static int view_json(const struct view *view, sd_json_variant **ret)
 	r = subnets_json(view, &subnets);
 	if (r >= 0)
 		r = uplinks_json(network, &uplinks);
+	if (r >= 0)
+		r = rules_json(&network->rules[SHUNT_RULES_EXCEPT], &except);
 	if (r < 0)
 		return r;
 	return sd_json_buildo(
@@ -120,6 +139,7 @@ static int view_json(const struct view *view, sd_json_variant **ret)
 		SD_JSON_BUILD_PAIR_STRING("routing", routing_name(network)),
 		SD_JSON_BUILD_PAIR_BOOLEAN("masquerade", network->masquerade),
 		SD_JSON_BUILD_PAIR_CONDITION(network->port_high > 0, "masquerade_ports", SD_JSON_BUILD_STRING(ports)),
+		SD_JSON_BUILD_PAIR_CONDITION(!!except, "masquerade_except", SD_JSON_BUILD_VARIANT(except)),
 		SD_JSON_BUILD_PAIR_BOOLEAN("isolate", network->isolate),
 		SD_JSON_BUILD_PAIR_BOOLEAN("internal", network->internal));
 }
@@ -202,6 +222,14 @@ static int list(const struct cli *cli, const struct shunt_info *infos, size_t n_
 	return r < 0 ? shunt_fail(error, r, "the networks could not be written: %s", strerror(-r)) : 0;
 }
 
+static void print_rules(const char *heading, const struct shunt_rule_list *list)
+{
+	char text[RULE_TEXT_MAX];
+
+	for (size_t i = 0; i < list->n; i++)
+		printf("%-10s  %s\n", i == 0 ? heading : "", rule_format(&list->rule[i], text));
+}
+
 static void print_details(const struct view *view)
 {
 	const struct shunt_network *network = &view->network;
@@ -227,6 +255,7 @@ static void print_details(const struct view *view)
 	printf("masquerade  %s\n", network->masquerade ? "true" : "false");
 	if (network->port_high)
 		printf("ports       %u-%u\n", network->port_low, network->port_high);
+	print_rules("except", &network->rules[SHUNT_RULES_EXCEPT]);
 	printf("isolate     %s\n", network->isolate ? "true" : "false");
 	printf("internal    %s\n", network->internal ? "true" : "false");
 }

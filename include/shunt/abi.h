@@ -71,6 +71,7 @@ enum shunt_flag {
 	SHUNT_F_MASQUERADE4 = 1 << 6,	/* IPv4 leaves by an uplink with the host's address */
 	SHUNT_F_MASQUERADE6 = 1 << 7,	/* the same of IPv6 */
 	SHUNT_F_PUBLISHED = 1 << 8,	/* it may have published ports, so that its packets may be of flows */
+	SHUNT_F_EXCEPT = 1 << 9,	/* some destinations are not masqueraded: SHUNT_RULES_EXCEPT */
 };
 
 /*
@@ -94,7 +95,7 @@ struct shunt_interface {
 	char network[SHUNT_NETWORK_MAX];	/* NUL-padded */
 	__u16 port_low;			/* masquerade leaves from these ports, both included */
 	__u16 port_high;
-	__u32 pad;
+	__u32 policy;			/* number of its network's rules, 0: there are none */
 	struct shunt_counters counters;
 };
 _Static_assert(sizeof(struct shunt_interface) == 272, "shunt_interface is ABI");
@@ -141,6 +142,7 @@ enum shunt_flow_state {
 	SHUNT_FLOW_FIN_ORIGINAL = 1 << 3,	/* TCP: who began it has said its last word */
 	SHUNT_FLOW_FIN_REPLY = 1 << 4,	/* and who answered */
 	SHUNT_FLOW_RESET = 1 << 5,	/* TCP: reset */
+	SHUNT_FLOW_AS_IS = 1 << 6,	/* nothing is changed: `to` is the key */
 };
 
 struct shunt_flow {
@@ -251,6 +253,46 @@ _Static_assert(sizeof(struct shunt_dialled_as) == 20, "shunt_dialled_as is ABI")
 
 #define SHUNT_DIALLED 16384
 
+/*
+ * Map "rules", BPF_MAP_TYPE_LPM_TRIE: struct shunt_rules_key -> struct shunt_rules. What a network's file says about the flows
+ * that its containers begin, or others to them. Each set of rules has a number, and does not change while any endpoint has
+ * it: with another file a network gets another set. An entry holds the rules of all prefixes that cover its own, so that one
+ * look-up tells all. Written by the engine, under the lock "uplinks".
+ */
+struct shunt_rules_key {
+	__u32 length;			/* bits of what follows: 32, and those of the prefix; IPv4's begin behind 96 of its mapping */
+	__u32 set;			/* SHUNT_RULES_SET() */
+	__u8 address[16];		/* IPv4 as ::ffff:a.b.c.d */
+};
+_Static_assert(sizeof(struct shunt_rules_key) == 24, "shunt_rules_key is ABI");
+
+enum shunt_rules_kind {
+	SHUNT_RULES_EXCEPT,		/* by destination: what leaves with the container's own address */
+	SHUNT_RULES_KINDS,
+	SHUNT_RULES_MARK = 3,		/* of no prefix: that the number is taken */
+};
+
+/* The families are apart: IPv6's shortest prefixes would cover IPv4. */
+#define SHUNT_RULES_SET(policy, kind, is_ipv6) ((policy) << 3 | (kind) << 1 | !!(is_ipv6))
+#define SHUNT_RULES_POLICY(set) ((set) >> 3)
+
+#define SHUNT_MAX_RULES 65536		/* entries */
+#define SHUNT_MAX_RANGES 64		/* of an entry */
+
+struct shunt_range {
+	__u16 low;			/* ports, both included; 0 and 65535 where there are none, or all are meant */
+	__u16 high;
+	__u8 protocol;			/* IPPROTO_...; 0: any */
+	__u8 pad[3];
+};
+_Static_assert(sizeof(struct shunt_range) == 8, "shunt_range is ABI");
+
+struct shunt_rules {
+	__u32 n;
+	struct shunt_range range[SHUNT_MAX_RANGES];
+};
+_Static_assert(sizeof(struct shunt_rules) == 516, "shunt_rules is ABI");
+
 /* Map "uplinks", BPF_MAP_TYPE_HASH: ifindex (__u32) -> __u32, which is 0. Where shunt_from_wire is attached. */
 #define SHUNT_MAX_UPLINKS_ATTACHED 1024
 
@@ -292,8 +334,10 @@ struct shunt_endpoint {
 	__u64 started;			/* when it was, in clock ticks since boot */
 	char network[SHUNT_NETWORK_MAX];
 	char host[SHUNT_IFNAME_MAX];	/* name of the host end */
+	__u32 policy;			/* number of its network's rules, which stay for as long as it does */
+	__u32 pad;
 };
-_Static_assert(sizeof(struct shunt_endpoint) == 112, "shunt_endpoint is ABI");
+_Static_assert(sizeof(struct shunt_endpoint) == 120, "shunt_endpoint is ABI");
 
 /*
  * Map "unfinished", BPF_MAP_TYPE_HASH: struct shunt_endpoint_key -> __u32, which is 0. What somebody has begun to make or to
@@ -304,8 +348,8 @@ _Static_assert(sizeof(struct shunt_endpoint) == 112, "shunt_endpoint is ABI");
 
 /*
  * Map "networks", BPF_MAP_TYPE_HASH: name (char[SHUNT_NETWORK_MAX]) -> struct shunt_network_record. Read by the engine
- * only: the subnets that were compared with the host's routes, and the ports that were chosen, so that only a network's first
- * endpoint pays for that.
+ * only: the subnets that were compared with the host's routes, the ports that were chosen and the rules that were written, so
+ * that only a network's first endpoint pays for that.
  */
 struct shunt_network_record {
 	__be32 subnet4;
@@ -315,8 +359,10 @@ struct shunt_network_record {
 	__u8 pad[2];
 	__u16 port_low;			/* masquerade leaves from these, both included; 0: nothing does */
 	__u16 port_high;
+	__u32 policy;			/* number of its rules, 0: there are none */
+	__u64 rules;			/* rules_fingerprint() of them */
 };
-_Static_assert(sizeof(struct shunt_network_record) == 28, "shunt_network_record is ABI");
+_Static_assert(sizeof(struct shunt_network_record) == 40, "shunt_network_record is ABI");
 
 #define SHUNT_MAX_NETWORKS 1024
 

@@ -44,6 +44,22 @@ enum shunt_routing {
 	SHUNT_ROUTING_KERNEL,
 };
 
+/* What a flow's other end may be. */
+struct shunt_rule {
+	struct shunt_prefix remote;	/* family 0: any address */
+	uint8_t protocol;		/* IPPROTO_TCP, IPPROTO_UDP, or IPPROTO_ICMP for that of either family; 0: any */
+	uint16_t port_low;		/* both included: 0 and 65535 for all, and where there are none */
+	uint16_t port_high;
+};
+
+#define SHUNT_MAX_LIST 256
+
+struct shunt_rule_list {
+	bool given;
+	size_t n;
+	struct shunt_rule rule[SHUNT_MAX_LIST];
+};
+
 #define SHUNT_MAX_UPLINKS 16
 
 /* A network as its file says it, defaults filled in. shunt.network(5) */
@@ -62,6 +78,7 @@ struct shunt_network {
 	uint16_t port_high;
 	bool isolate;
 	bool internal;
+	struct shunt_rule_list rules[SHUNT_RULES_KINDS];	/* by enum shunt_rules_kind */
 };
 
 #define SHUNT_MAX_ADDRESSES 2

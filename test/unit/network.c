@@ -35,6 +35,8 @@ static void left_out_keys_have_their_defaults(void **state)
 	assert_true(network.masquerade);
 	assert_true(network.isolate);
 	assert_false(network.internal);
+	for (size_t kind = 0; kind < SHUNT_RULES_KINDS; kind++)
+		assert_false(network.rules[kind].given);
 }
 
 static void each_key_is_read(void **state)
@@ -104,6 +106,13 @@ static const struct {
 	{ "{" V4 ", \"uplinks\": [null]}", "uplinks" },
 	{ "{" V4 ", \"routing\": \"host\"}", "routing" },
 	{ "{" V4 ", \"masquerade\": 1}", "masquerade" },
+	{ "{" V4 ", \"masquerade_except\": \"10.0.0.0/8\"}", "web.json:1:51: masquerade_except must be a list of 256 subnets" },
+	{ "{" V4 ", \"masquerade_except\": [\"10.0.0.0/8\",\n \"x\"]}", "web.json:2:2: masquerade_except: \"x\" is no subnet" },
+	{ "{" V4 ", \"masquerade_except\": [7]}", "web.json:1:52: masquerade_except" },
+	{ "{" V4 ", \"masquerade_except\": [\"10.0.0.0/8 tcp\"]}", "is no subnet" },
+	{ "{" V4 ", \"masquerade_except\": [\"tcp/443\"]}", "is no subnet" },
+	{ "{" V4 ", \"masquerade_except\": [\"10.1.0.0/8\"]}", "10.0.0.0/8?" },
+	{ "{" V4 ", \"masquerade_except\": [\"fd00::1/64\"]}", "fd00::/64?" },
 	{ "{" V4 ", \"isolate\": \"true\"}", "isolate" },
 	{ "{" V4 ", \"internal\": null}", "internal" },
 };
@@ -119,6 +128,21 @@ static void bad_text_is_refused_with_place_and_thing(void **state)
 		assert_non_null(strstr(error.text, "web.json"));
 		assert_int_equal(network.mtu, 77);
 	}
+}
+
+static void exceptions_are_subnets_and_addresses(void **state)
+{
+	struct shunt_network network = parsed("{" V4 ", \"masquerade_except\": [\"192.168.0.0/16\", \"fd00:1::/32\", \"192.0.2.7\", "
+					      "\"::/0\"]}");
+	const struct shunt_rule_list *list = &network.rules[SHUNT_RULES_EXCEPT];
+
+	(void)state;
+	assert_int_equal(list->n, 4);
+	assert_int_equal(list->rule[0].remote.length, 16);
+	assert_int_equal(list->rule[1].remote.family, AF_INET6);
+	assert_int_equal(list->rule[2].remote.length, 32);
+	assert_int_equal(list->rule[3].remote.length, 0);
+	assert_true(parsed("{" V4 ", \"masquerade_except\": []}").rules[SHUNT_RULES_EXCEPT].given);
 }
 
 static void smallest_mtu_depends_on_the_families(void **state)
@@ -321,6 +345,7 @@ int main(void)
 		cmocka_unit_test(left_out_keys_have_their_defaults),
 		cmocka_unit_test(each_key_is_read),
 		cmocka_unit_test(bad_text_is_refused_with_place_and_thing),
+		cmocka_unit_test(exceptions_are_subnets_and_addresses),
 		cmocka_unit_test(smallest_mtu_depends_on_the_families),
 		cmocka_unit_test(default_network_may_leave_out_its_subnets),
 		cmocka_unit_test(address_of_the_subnet_is_taken),
