@@ -1,9 +1,9 @@
 # What the two scenarios share that kill shunt at its N-th kernel call, or let that call fail: a bystander, the verbs with
 # what each needs before it, and what there may be behind it.
 #
-# They take some of the calls that change something; with SHUNT_FAULTS=changes all of these; with SHUNT_FAULTS=all every
-# call, looks too, and each errno. SHUNT_FAULTS_VERBS="attach gc" takes these verbs alone; SHUNT_FAULTS_SHARE=2/8 of the calls
-# the second, the tenth and so on, so that eight can share in them.
+# They take some of the calls that change something; with SHUNT_FAULTS=changes all of these; with SHUNT_FAULTS=calls every
+# call, looks too; with SHUNT_FAULTS=all each errno at every call. SHUNT_FAULTS_VERBS="attach gc" takes these verbs alone;
+# SHUNT_FAULTS_SHARE=2/8 of the calls the second, the tenth and so on, so that eight can share in them.
 #
 # shellcheck shell=bash disable=SC2034 # after and with are read by those who source this
 . "$(dirname "${BASH_SOURCE[0]}")/lib.bash"
@@ -16,7 +16,7 @@ counted=(-c) stride=2
 [ "${LAB_KERNEL:-native}" = native ] || stride=5
 case ${SHUNT_FAULTS:-} in
 changes) stride=1 ;;
-all) counted=() stride=1 ;;
+calls | all) counted=() stride=1 ;;
 esac
 share=${SHUNT_FAULTS_SHARE:-}
 [ -z "$share" ] || stride=${share#*/}
