@@ -12,6 +12,7 @@
 #include "cross.h"
 #include "fragment.h"
 #include "published.h"
+#include "rules.h"
 #include "translate.h"
 
 #define UNDECIDED (-2)	/* no verdict */
