@@ -113,6 +113,8 @@ hushed
 seen_as "the other" 10.99.0.9 fd99::9
 ip addr add 10.99.0.1/24 dev wire
 ip -6 addr add fd99::1/64 dev wire nodad
+ip addr del 10.99.0.9/24 dev wire
+ip -6 addr del fd99::9/64 dev wire
 move wire 10.99.0.2 fd99::2
 
 echo "# another uplink"
@@ -128,6 +130,16 @@ for name in udp4 udp6; do
 done
 hushed
 seen_as "by the second wire" 10.96.0.1 fd96::1
+
+echo "# an uplink that nobody has named"
+rm /etc/shunt/networks/default.json
+shunt detach one
+move wire 10.99.0.2 fd99::2
+shunt attach one --netns /run/netns/one --driver "$driver"
+seen_as "by the default route" 10.99.0.1 fd99::1
+move wire2 10.96.0.2 fd96::2
+check "gc sees it move" shunt gc
+seen_as "by the new default route" 10.96.0.1 fd96::1
 
 finish_background
 shunt detach one
