@@ -6,6 +6,7 @@
 #include "doctor.h"
 #include "forward.h"
 #include "network.h"
+#include "ports.h"
 #include "route.h"
 #include "util.h"
 
@@ -90,6 +91,19 @@ static bool check_others(struct doctor *doctor, const struct shunt_network *netw
 	return true;
 }
 
+static void check_ports(struct doctor *doctor, const struct shunt_network *network)
+{
+	const struct port_range wanted = { network->port_low, network->port_high };
+	struct port_range range;
+	struct shunt_error error;
+
+	if (ports_find(network->name, &wanted, &range, &error) < 0)
+		doctor_add(doctor, "masquerade", SEVERITY_FAIL, "", "%s", error.text);
+	else
+		doctor_add(doctor, "masquerade", SEVERITY_OK, "", "network %s: ports %u-%u, which no socket of the host gets by itself",
+			   network->name, range.low, range.high);
+}
+
 static void check_network(struct doctor *doctor, const struct shunt_network *network,
 			  const struct shunt_network *others, size_t n)
 {
@@ -107,6 +121,8 @@ static void check_network(struct doctor *doctor, const struct shunt_network *net
 		prefix_format(&network->subnet4, text4);
 	if (network->subnet6.family)
 		prefix_format(&network->subnet6, text6);
+	if (network->masquerade && !network->internal)
+		check_ports(doctor, network);
 	doctor_add(doctor, "networks", SEVERITY_OK, "", "network %s: %s%s%s overlaps nothing", network->name, text4,
 		   text4[0] && text6[0] ? " " : "", text6);
 }

@@ -114,8 +114,7 @@ static int mark(const struct datapath *datapath, const struct port_range *range,
 	return 0;
 }
 
-int ports_open(const struct datapath *datapath, const char *network, const struct port_range *wanted, struct port_range *ret,
-	       struct shunt_error *error)
+int ports_find(const char *network, const struct port_range *wanted, struct port_range *ret, struct shunt_error *error)
 {
 	struct port_range local = {}, range = *wanted;
 	int r = read_local(&local, error);
@@ -128,7 +127,18 @@ int ports_open(const struct datapath *datapath, const char *network, const struc
 	if (!range.high && ports_choose(&local, &range) < 0)
 		return shunt_fail(error, -ERANGE, "network %s: the host's own ports, %u-%u (sysctl net.ipv4.ip_local_port_range), leave "
 				  "none to masquerade with; narrow them, or set \"masquerade\": false", network, local.low, local.high);
-	r = mark(datapath, &range, error);
+	*ret = range;
+	return 0;
+}
+
+int ports_open(const struct datapath *datapath, const char *network, const struct port_range *wanted, struct port_range *ret,
+	       struct shunt_error *error)
+{
+	struct port_range range;
+	int r = ports_find(network, wanted, &range, error);
+
+	if (r >= 0)
+		r = mark(datapath, &range, error);
 	if (r < 0)
 		return r;
 	*ret = range;

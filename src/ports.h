@@ -35,14 +35,15 @@ int ports_choose(const struct port_range *local, struct port_range *ret);
 #define PORTS_WANTED 16384
 
 /**
- * ports_open() - Let a network's flows leave from its range
+ * ports_find() - The range that a network's flows leave from
  * @wanted:	what the network's file says, or none
- *
- * Marks the range in the map "ports", without the ports of ip_local_reserved_ports. The caller has the lock.
  *
  * Return: 0 with the range in @ret, or an errno: -ERANGE where the host's own ports leave nothing, -EADDRINUSE where they
  * overlap what is wanted
  */
+int ports_find(const char *network, const struct port_range *wanted, struct port_range *ret, struct shunt_error *error);
+
+/* The same, and marks it in the map "ports", without the ports of ip_local_reserved_ports. The caller has the lock. */
 int ports_open(const struct datapath *datapath, const char *network, const struct port_range *wanted, struct port_range *ret,
 	       struct shunt_error *error);
 
