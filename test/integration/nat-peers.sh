@@ -1,4 +1,5 @@
 #!/bin/bash
+# lab: check=backports
 # What people run behind a masquerade works: downloads, measurements, name servers' answers, errors from routers on the way.
 . "$(dirname "$0")/lib.bash"
 . "$(dirname "$0")/nat.bash"

@@ -1,4 +1,5 @@
 #!/bin/bash
+# lab: check=stable
 # Ports to leave with: those of the host's own sockets are passed over, those that have been used come again, and where all are
 # taken that is told. Flows live as long as they should, silent or not.
 . "$(dirname "$0")/lib.bash"

@@ -1,4 +1,5 @@
 #!/bin/bash
+# lab: check=stable
 # Published ports from out there, from other containers and from the container itself; those of one that was, of many, and of
 # several that share one.
 . "$(dirname "$0")/lib.bash"

@@ -1,4 +1,5 @@
 #!/bin/bash
+# lab: check=backports
 # Ways out change under flows that live: answers by another uplink, another default route, an address that comes or goes. And
 # what others do to the host's packet filter touches none of them.
 . "$(dirname "$0")/lib.bash"
