@@ -85,17 +85,22 @@ int port_table_list(const struct datapath *datapath, struct shunt_port **ret, si
 int port_table_write_bits(const struct datapath *datapath, const struct port_set *set)
 {
 	const int fd = datapath->fd[MAP_PORTS];
+	uint32_t numbers[ELEMENTSOF(set->tcp)], token, n = ELEMENTSOF(numbers);
+	_cleanup_free_ struct shunt_ports *bits = calloc(n, sizeof(*bits));
 
-	for (uint32_t i = 0; i < ELEMENTSOF(set->tcp); i++) {
-		struct shunt_ports bits;
+	if (!bits)
+		return -ENOMEM;
+	/* The end of the map is an error, with all of it read. */
+	if (bpf_map_lookup_batch(fd, NULL, &token, numbers, bits, &n, NULL) < 0 && errno != ENOENT)
+		return -errno;
+	for (uint32_t i = 0; i < n; i++) {
+		const uint32_t at = numbers[i];
 
-		if (bpf_map_lookup_elem(fd, &i, &bits) < 0)
-			return -errno;
-		if (bits.tcp == set->tcp[i] && bits.udp == set->udp[i])
+		if (bits[i].tcp == set->tcp[at] && bits[i].udp == set->udp[at])
 			continue;
-		bits.tcp = set->tcp[i];
-		bits.udp = set->udp[i];
-		if (bpf_map_update_elem(fd, &i, &bits, BPF_ANY) < 0)
+		bits[i].tcp = set->tcp[at];
+		bits[i].udp = set->udp[at];
+		if (bpf_map_update_elem(fd, &at, &bits[i], BPF_ANY) < 0)
 			return -errno;
 	}
 	return 0;

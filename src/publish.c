@@ -143,7 +143,7 @@ static bool is_wanted(const struct claim *claim, const struct shunt_port *port)
 static int give_back(struct claim *claim, struct shunt_error *error)
 {
 	size_t gone = 0;
-	int r = 0;
+	int r;
 
 	*claim->bits = (struct port_set){};
 	for (size_t i = 0; i < claim->n_all; i++) {
@@ -156,8 +156,8 @@ static int give_back(struct claim *claim, struct shunt_error *error)
 			return claim_map_fail(r, error);
 		gone++;
 	}
-	if (gone > 0)
-		r = settle(claim->instance, claim->bits, claim->n_all - gone, error);
+	/* Where none went, too: one that was killed before it had any leaves bits, and programs. */
+	r = settle(claim->instance, claim->bits, claim->n_all - gone, error);
 	return r < 0 ? r : (int)gone;
 }
 

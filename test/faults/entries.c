@@ -36,7 +36,7 @@ static void print_map(const char *directory, const char *name)
 		n++;
 	qsort(keys, n, KEY_MAX, compare);
 	printf("%s: %zu", name, n);
-	for (size_t i = 0; i < n && strcmp(name, "interfaces") != 0; i++) {
+	for (size_t i = 0; i < n && strcmp(name, "interfaces") != 0 && strcmp(name, "publications") != 0; i++) {
 		putchar(' ');
 		for (size_t k = 0; k < info.key_size; k++)
 			printf("%02x", keys[i][k]);
@@ -46,7 +46,8 @@ static void print_map(const char *directory, const char *name)
 
 int main(int argc, char **argv)
 {
-	static const char *const maps[] = { "unfinished", "registry", "interfaces", "addresses4", "addresses6", "networks" };
+	static const char *const maps[] = { "unfinished", "registry", "interfaces", "addresses4", "addresses6", "networks",
+		"published", "publications" };
 
 	if (argc != 2)
 		return 2;

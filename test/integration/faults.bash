@@ -30,7 +30,7 @@ look() {
         pins=(/run/shunt/nspawn/*)
         files=${pins[*]}
         pins=(/sys/class/net/n[kp]* /sys/fs/bpf/shunt/* /sys/fs/bpf/shunt/endpoints/* /sys/fs/bpf/shunt/endpoints/*/*
-                /sys/fs/bpf/shunt/uplinks/*)
+                /sys/fs/bpf/shunt/uplinks/* /sys/fs/bpf/shunt/ports/*)
         shopt -u nullglob
         for file in /proc/net/route /proc/net/ipv6_route; do
                 while read -r line; do [[ $line != *nk* ]] || routes=$((routes + 1)); done <$file
@@ -57,7 +57,7 @@ elsewhere() {
 }
 move() { ip link set "$parked" netns "$leader" name host0; }
 
-attach_one="shunt attach one --netns /run/netns/one --driver $driver"
+attach_one="shunt attach one --netns /run/netns/one --driver $driver --publish 8080:80 --publish 127.0.0.1:5300:53/udp"
 attach_other="shunt attach other --netns /run/netns/other --driver $driver"
 pre="shunt nspawn pre web --driver $driver"
 space="$pre --mode namespace"

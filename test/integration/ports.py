@@ -5,17 +5,17 @@
                                    "NAME ADDRESS", the address being the one that it is seen by.
   ports.py ask WAY HOST PORT [SOURCE]
                                    asks such a server, from SOURCE: by "tcp", by "udp" on a connected socket, or by "sendto"
-                                   on one that is not, twice. Prints the answer and whom it came from as the socket was
+                                   on one that is not, five times. Prints the answer and whom it came from as the socket was
                                    told, or the error's name
   ports.py take tcp|udp ADDRESS PORT [hold]
                                    binds, and listens; prints "taken" or the error's name. To hold: says "ready", until killed
-  ports.py talk HOST PORT          with such a server: a word, an answer, ten times a second, until killed; says "ready", and at
-                                   last who has answered, and how often
+  ports.py who HOST PORT N         with such servers: who answers N connections
+  ports.py talk HOST PORT N FILE   N connections; says "ready", and once there is no FILE, of whose connections all go on, or
+                                   some, or none
 """
 import errno
 import os
 import select
-import signal
 import socket
 import sys
 import threading
@@ -67,9 +67,13 @@ def ask(way, host, port, source=None):
     if source:
         sock.bind((source, 0))
     if way == "sendto":
-        for _ in range(2):
+        heard = set()
+        for _ in range(5):
             sock.sendto(b"?", (host, int(port)))
-            word, peer = sock.recvfrom(64)
+            heard.add(sock.recvfrom(64))
+        if len(heard) > 1:
+            sys.exit("more than one: %s" % heard)
+        word, peer = heard.pop()
     else:
         sock.connect((host, int(port)))
         sock.send(b"?")
@@ -90,27 +94,35 @@ def take(protocol, address, port, hold=None):
     print("taken")
 
 
-def talk(host, port):
-    heard = {}
+def connect(host, port):
+    """A connection, and who answers there."""
+    sock = socket.create_connection((host, int(port)), timeout=PATIENCE)
+    sock.sendall(b"?")
+    return sock, sock.recv(64).decode().split(" ")[0]
 
-    def end(*_):
-        print(*("%s %d" % pair for pair in sorted(heard.items())), flush=True)
-        os._exit(0)
 
-    signal.signal(signal.SIGTERM, end)
-    with socket.create_connection((host, int(port)), timeout=PATIENCE) as sock:
-        print("ready", flush=True)
-        while True:
+def who(host, port, n):
+    print(*sorted({connect(host, port)[1] for _ in range(int(n))}))
+
+
+def talk(host, port, n, until):
+    talks, told = [connect(host, port) for _ in range(int(n))], {}
+    print("ready", flush=True)
+    while os.path.exists(until):
+        time.sleep(0.05)
+    for sock, name in talks:
+        goes_on = told.setdefault(name, [])
+        sock.settimeout(0.3)
+        try:
             sock.sendall(b"?")
-            word = sock.recv(64).decode().split(" ")[0]
-            if not word:
-                raise EOFError("the stream ended")
-            heard[word] = heard.get(word, 0) + 1
-            time.sleep(0.1)
+            goes_on.append(sock.recv(64).decode().startswith(name + " "))
+        except OSError:
+            goes_on.append(False)
+    print(*("%s %s" % (name, "all" if all(on) else "some" if any(on) else "none") for name, on in sorted(told.items())))
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2 or sys.argv[1] not in ("answer", "ask", "take", "talk"):
+    if len(sys.argv) < 2 or sys.argv[1] not in ("answer", "ask", "take", "who", "talk"):
         sys.exit(__doc__)
     try:
         globals()[sys.argv[1]](*sys.argv[2:])
