@@ -32,7 +32,7 @@ static bool taken_over(int v6, int protocol)
 {
 	struct spec rival = going(v6, protocol);
 
-	rival.from = v6 ? endpoints[LONER].address6 : endpoints[LONER].address4;
+	rival.from = address_of(LONER, v6);
 	return LEAVES(LONER, rival) == INSIDE;
 }
 
@@ -148,7 +148,8 @@ static void a_flow_whose_time_is_over_begins_anew(void **state)
 			age_both(v6, protocol, 100000);
 			/* From the wire it is nobody's. */
 			if (wire_first)
-				CHECK(FROM_WIRE(), arriving(with(coming(v6, protocol), ACK)), protocol == IPPROTO_TCP ? DROPPED : PASS_ON);
+				CHECK(FROM_WIRE(), arriving(with(coming(v6, protocol), ACK)),
+				      protocol == IPPROTO_TCP ? DROPPED : PASS_ON);
 			happen(v6, protocol, "o");
 			/* With all of its life before it. */
 			assert_false(taken_over(v6, protocol));
@@ -225,7 +226,8 @@ static void what_is_left_of_a_connection_remembers_how_it_was(void **state)
 /* A port that has been given away takes the flow with it: who had it begins anew, and disturbs nobody. */
 static void who_has_lost_its_port_gets_another(void **state)
 {
-	struct spec rival = leg(IPPROTO_UDP, endpoints[LONER].address4, INSIDE, WIRE4, 443), back = coming(0, IPPROTO_UDP), as = back;
+	struct spec rival = leg(IPPROTO_UDP, endpoints[LONER].address4, INSIDE, WIRE4, 443);
+	struct spec back = coming(0, IPPROTO_UDP), as = back;
 	int n;
 
 	(void)state;
@@ -328,11 +330,11 @@ static void networks_keep_their_rules(void **state)
 	masquerade(LONER, LOW, HIGH);
 	masquerade(HERMIT, LOW, HIGH);
 	for EACH_WAY(v6, protocol) {
-		s = leg(protocol, v6 ? endpoints[LONER].address6 : endpoints[LONER].address4, INSIDE, wire[v6], remote(protocol));
+		s = leg(protocol, address_of(LONER, v6), INSIDE, wire[v6], remote(protocol));
 		assert_int_equal(LEAVES(LONER, s), INSIDE);
 		s.to = alice[v6];
 		CHECK(FROM_CT(LONER), packet_make(s), DROPPED, .loser = LONER, .why = SHUNT_DROP_ISOLATED);
-		s = leg(protocol, v6 ? endpoints[HERMIT].address6 : endpoints[HERMIT].address4, INSIDE, wire[v6], remote(protocol));
+		s = leg(protocol, address_of(HERMIT, v6), INSIDE, wire[v6], remote(protocol));
 		CHECK(FROM_CT(HERMIT), packet_make(s), DROPPED, .loser = HERMIT, .why = SHUNT_DROP_INTERNAL);
 		s.from = bob[v6];
 		CHECK(FROM_CT(ALICE), packet_make(s), DROPPED, .loser = ALICE, .why = SHUNT_DROP_SPOOFED);

@@ -50,9 +50,9 @@ static int number_of(const struct socket *s)
 
 static struct spec out_of(const struct socket *s)
 {
-	const struct endpoint *e = &endpoints[members[s->who]];
 	const int protocol = protocols[s->protocol];
-	struct spec out = leg(protocol, s->v6 ? e->address6 : e->address4, number_of(s), remote_text(s->v6, s->remote), remote(protocol));
+	const char *from = address_of(members[s->who], s->v6), *to = remote_text(s->v6, s->remote);
+	struct spec out = leg(protocol, from, number_of(s), to, remote(protocol));
 
 	out.flags = ACK;
 	return out;

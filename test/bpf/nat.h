@@ -37,6 +37,11 @@ static const char *const wire[2] = { WIRE4, WIRE6 }, *const router[2] = { ROUTER
 	 protocol = protocol == IPPROTO_TCP ? IPPROTO_UDP : protocol == IPPROTO_UDP ? IPPROTO_ICMP : IPPROTO_TCP, \
 	 v6 += protocol == IPPROTO_TCP)
 
+static inline const char *address_of(enum who who, bool v6)
+{
+	return v6 ? endpoints[who].address6 : endpoints[who].address4;
+}
+
 static inline int icmp_of(bool v6)
 {
 	return v6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP;
@@ -61,14 +66,15 @@ static inline int remote(int protocol)
 	return protocol == IPPROTO_ICMP ? 0 : 443;
 }
 
+/* Of a checksum, from the transport header on. */
+static inline int checksum_at(int protocol)
+{
+	return protocol == IPPROTO_TCP ? 16 : protocol == IPPROTO_UDP ? 6 : 2;
+}
+
 static inline struct packet arriving(struct spec s)
 {
 	return macs(packet_make(s), UPLINK_MAC, ROUTER_MAC);
-}
-
-static inline struct packet departing(struct spec s)
-{
-	return packet_make(s);
 }
 
 /* As a container in l3 mode gets it. */
@@ -217,7 +223,6 @@ static inline void may_publish(enum who who)
 static inline int fresh_nat(void **state)
 {
 	const struct shunt_ports none = { 0 };
-	const uint32_t uplink = UPLINK, zero = 0;
 
 	for (uint32_t i = 0; i < 65536 / 64; i++)
 		bpf_map_update_elem(bpf_map__fd(skel->maps.ports), &i, &none, 0);
@@ -226,7 +231,6 @@ static inline int fresh_nat(void **state)
 	empty(skel->maps.fragments);
 	empty(skel->maps.published);
 	empty(skel->maps.publications);
-	bpf_map_update_elem(bpf_map__fd(skel->maps.uplinks), &uplink, &zero, 0);
 	fresh(state);
 	for (int who = NOBODY + 1; who < EVERYBODY; who++)
 		put_addresses(who);

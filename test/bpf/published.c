@@ -17,7 +17,7 @@ static struct spec asked(int v6, int protocol)
 static void publish_all(enum who who)
 {
 	for EACH_PORT(v6, protocol)
-		publish(host[v6], PUBLIC, protocol, who, v6 ? endpoints[who].address6 : endpoints[who].address4, INNER);
+		publish(host[v6], PUBLIC, protocol, who, address_of(who, v6), INNER);
 }
 
 static uint64_t begun(int v6, int protocol, enum who who)
@@ -36,7 +36,8 @@ static void the_wire_reaches_a_published_port_and_is_answered_by_it(void **state
 	publish_all(BOB);
 	for EACH_PORT(v6, protocol) {
 		struct spec in = asked(v6, protocol), as = leg(protocol, wire[v6], CLIENT, bob[v6], INNER);
-		struct spec back = leg(protocol, bob[v6], INNER, wire[v6], CLIENT), due = leg(protocol, host[v6], PUBLIC, wire[v6], CLIENT);
+		struct spec back = leg(protocol, bob[v6], INNER, wire[v6], CLIENT);
+		const struct spec due = leg(protocol, host[v6], PUBLIC, wire[v6], CLIENT);
 
 		for (int i = 0; i < 3; i++) {
 			ARRIVES_AS(BOB, in, as);
@@ -86,7 +87,7 @@ static void a_backend_has_its_own_ways(void **state)
 /* By both drivers: A -> H:h -> B, and back. Return: the port that B sees. */
 static int hairpin(enum who a, enum who b, int v6, int protocol, int port)
 {
-	const char *from = v6 ? endpoints[a].address6 : endpoints[a].address4, *to = v6 ? endpoints[b].address6 : endpoints[b].address4;
+	const char *from = address_of(a, v6), *to = address_of(b, v6);
 	struct packet in = packet_make(leg(protocol, from, port, host[v6], PUBLIC)), out, want;
 	struct spec back, due;
 	int n;
@@ -136,10 +137,9 @@ static void a_published_port_is_no_way_out(void **state)
 	(void)state;
 	publish_all(BOB);
 	for EACH_PORT(v6, protocol) {
-		const struct endpoint *e = &endpoints[HERMIT];
+		const struct spec s = leg(protocol, address_of(HERMIT, v6), CLIENT, host[v6], PUBLIC);
 
-		CHECK(FROM_CT(HERMIT), packet_make(leg(protocol, v6 ? e->address6 : e->address4, CLIENT, host[v6], PUBLIC)), PASS_ON,
-		      .tx = HERMIT);
+		CHECK(FROM_CT(HERMIT), packet_make(s), PASS_ON, .tx = HERMIT);
 	}
 	assert_int_equal(count_entries(), 0);
 }
@@ -151,7 +151,7 @@ static void a_flow_is_its_container_s(void **state)
 	publish_all(BOB);
 	may_publish(STRANGER);
 	for EACH_PORT(v6, protocol) {
-		const char *other = v6 ? endpoints[STRANGER].address6 : endpoints[STRANGER].address4;
+		const char *other = address_of(STRANGER, v6);
 		struct spec s = leg(protocol, other, INNER, wire[v6], CLIENT);
 
 		ARRIVES_AS(BOB, asked(v6, protocol), leg(protocol, wire[v6], CLIENT, bob[v6], INNER));
@@ -241,7 +241,7 @@ static void a_backend_that_is_gone_has_a_successor(void **state)
 
 	for EACH_PORT(v6, protocol)
 		for (int same_address = 0; same_address < 2; same_address++) {
-			const char *successor = same_address ? bob[v6] : v6 ? endpoints[STRANGER].address6 : endpoints[STRANGER].address4;
+			const char *successor = same_address ? bob[v6] : address_of(STRANGER, v6);
 			struct spec as = leg(protocol, wire[v6], CLIENT, successor, INNER), in = asked(v6, protocol), due = in;
 			struct packet p = arriving(in), out, want = landed(as);
 
@@ -261,8 +261,8 @@ static void a_backend_that_is_gone_has_a_successor(void **state)
 			if (same_address)
 				continue;
 			due = leg(protocol, host[v6], PUBLIC, wire[v6], CLIENT);
-			CHECK(FROM_CT(STRANGER), packet_make(leg(protocol, successor, INNER, wire[v6], CLIENT)), REDIRECTED, .tx = STRANGER,
-			      .out = hop(packet_make(due)));
+			as = leg(protocol, successor, INNER, wire[v6], CLIENT);
+			CHECK(FROM_CT(STRANGER), packet_make(as), REDIRECTED, .tx = STRANGER, .out = hop(packet_make(due)));
 		}
 }
 
@@ -271,7 +271,7 @@ static void a_hairpin_begins_anew_where_an_end_of_it_is_gone(void **state)
 {
 	for EACH_PORT(v6, protocol)
 		for (int end = 0; end < 2; end++) {
-			struct spec out = leg(protocol, v6 ? endpoints[STRANGER].address6 : endpoints[STRANGER].address4, CLIENT, host[v6], PUBLIC);
+			struct spec out = leg(protocol, address_of(STRANGER, v6), CLIENT, host[v6], PUBLIC);
 			struct spec back = leg(protocol, bob[v6], INNER, host[v6], CLIENT);
 			struct shunt_flow flow;
 

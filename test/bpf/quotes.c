@@ -34,7 +34,9 @@ enum { FIRST = 1 << 0, SECOND = 1 << 1, LAST = 1 << 2 };
 
 static struct packet third(const struct packet *whole, int which, uint32_t id)
 {
-	return which == FIRST ? part(whole, 0, 1000, id) : which == SECOND ? part(whole, 1000, 2000, id) : part(whole, 2000, 9999, id);
+	const int from = which == FIRST ? 0 : which == SECOND ? 1000 : 2000;
+
+	return part(whole, from, which == LAST ? whole->len : from + 1000U, id);
 }
 
 static struct spec large(struct spec s)
@@ -60,8 +62,10 @@ static void fragments_follow_the_first(void **state)
 			for (int j = 0; j < 3; j++) {
 				const int which = order[i % 2][j];
 
-				CHECK(FROM_CT(ALICE), third(&in, which, id), REDIRECTED, .tx = ALICE, .out = third(&out, which, id));
-				CHECK(FROM_WIRE(), third(&back, which, id), REDIRECTED, .rx = ALICE, .out = third(&as, which, id));
+				CHECK(FROM_CT(ALICE), third(&in, which, id), REDIRECTED, .tx = ALICE,
+				      .out = third(&out, which, id));
+				CHECK(FROM_WIRE(), third(&back, which, id), REDIRECTED, .rx = ALICE,
+				      .out = third(&as, which, id));
 			}
 	}
 }
@@ -108,7 +112,7 @@ static void fragments_reach_a_published_port_from_anywhere(void **state)
 
 	(void)state;
 	for (int v6 = 0; v6 < 2; v6++) {
-		const char *stranger = v6 ? endpoints[STRANGER].address6 : endpoints[STRANGER].address4;
+		const char *stranger = address_of(STRANGER, v6);
 		struct packet in = arriving(large(leg(IPPROTO_UDP, wire[v6], 5000, host[v6], 8080)));
 		struct packet as = landed(large(leg(IPPROTO_UDP, wire[v6], 5000, bob[v6], 80)));
 		struct packet pin = packet_make(large(leg(IPPROTO_UDP, stranger, 5000, host[v6], 8080)));
@@ -119,7 +123,8 @@ static void fragments_reach_a_published_port_from_anywhere(void **state)
 		publish(host[v6], 8080, IPPROTO_UDP, BOB, bob[v6], 80);
 		for (int which = FIRST; which <= LAST; which <<= 1) {
 			CHECK(FROM_WIRE(), third(&in, which, id), REDIRECTED, .rx = BOB, .out = third(&as, which, id));
-			CHECK(FROM_CT(STRANGER), third(&pin, which, id), REDIRECTED, .tx = STRANGER, .out = third(&pas, which, id));
+			CHECK(FROM_CT(STRANGER), third(&pin, which, id), REDIRECTED, .tx = STRANGER,
+			      .out = third(&pas, which, id));
 			CHECK(FROM_CT(BOB), third(&back, which, id), REDIRECTED, .tx = BOB, .out = third(&bas, which, id));
 		}
 	}
@@ -154,7 +159,8 @@ static void an_error_from_the_wire_is_told_in_the_container_s_words(void **state
 				in = macs(error_about(&sent, teller, quotes[i % 6]), UPLINK_MAC, ROUTER_MAC);
 				as = macs(hop(error_about(&known, teller, quotes[i % 6])), NO_MAC, NO_MAC);
 				CHECK(FROM_WIRE(), in, REDIRECTED, .rx = ALICE, .out = as);
-				CHECK(FROM_WIRE(.flags = BPF_F_TEST_SKB_CHECKSUM_COMPLETE), in, REDIRECTED, .rx = ALICE, .out = as);
+				CHECK(FROM_WIRE(.flags = BPF_F_TEST_SKB_CHECKSUM_COMPLETE), in, REDIRECTED, .rx = ALICE,
+				      .out = as);
 			}
 }
 
@@ -190,7 +196,8 @@ static void errors_find_their_way_through_a_hairpin(void **state)
 
 			publish(host[v6], 8080, protocol, BOB, bob[v6], 80);
 			CHECK(FROM_CT(ALICE), in, REDIRECTED, .tx = ALICE, .out = as);
-			CHECK(FROM_CT(BOB), error_about(&as, bob[v6], 8), REDIRECTED, .tx = BOB, .out = error_about(&in, host[v6], 8));
+			CHECK(FROM_CT(BOB), error_about(&as, bob[v6], 8), REDIRECTED, .tx = BOB,
+			      .out = error_about(&in, host[v6], 8));
 			CHECK(FROM_CT(ALICE), error_about(&home, alice[v6], 8), REDIRECTED, .tx = ALICE,
 			      .out = error_about(&back, host[v6], 8));
 		}
@@ -228,8 +235,9 @@ static void an_error_harms_nobody_else_s_flow(void **state)
 	for EACH_WAY(v6, protocol) {
 		struct spec out = leg(protocol, alice[v6], INSIDE, wire[v6], remote(protocol));
 		struct spec back = leg(protocol, wire[v6], remote(protocol), host[v6], INSIDE);
-		struct packet got = packet_make(leg(protocol, wire[v6], remote(protocol), alice[v6], INSIDE)), sent = packet_make(back);
-		const char *loner = v6 ? endpoints[LONER].address6 : endpoints[LONER].address4;
+		struct packet got = packet_make(leg(protocol, wire[v6], remote(protocol), alice[v6], INSIDE));
+		struct packet sent = packet_make(back);
+		const char *loner = address_of(LONER, v6);
 		struct packet e;
 
 		LEAVES(ALICE, out);

@@ -56,7 +56,7 @@ static void both_send(struct sender *a)
 
 static struct spec rival(enum who who, int v6, int protocol, int port)
 {
-	return leg(protocol, v6 ? endpoints[who].address6 : endpoints[who].address4, port, wire[v6], remote(protocol));
+	return leg(protocol, address_of(who, v6), port, wire[v6], remote(protocol));
 }
 
 /* A round: what is there before, both send, and what they have then. */

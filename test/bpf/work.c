@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 /* The work that a packet can make is bounded: the worst that an enemy can think of costs some ordinary ones. */
-#include "harness.h"
+#include "nat.h"
 
-enum { ROUNDS = 400, WORST = 15 /* times an ordinary packet's work */, INSTRUCTIONS = 100000 };
+enum { ROUNDS = 400, WORST = 15 /* times an ordinary packet's work */, MASQUERADED = 4 /* the same */, INSTRUCTIONS = 100000 };
 
 static int by_size(const void *a, const void *b)
 {
@@ -83,6 +83,27 @@ static void the_worst_packet_costs_some_ordinary_ones(void **state)
 	assert_in_range(worst, 1, WORST * ordinary);
 }
 
+/* Both sides of a flow, when all is known of it, and its beginning. */
+static void a_masqueraded_packet_costs_little_more(void **state)
+{
+	for EACH_WAY(v6, protocol) {
+		fresh(state);
+		const struct packet out = packet_make(leg(protocol, alice[v6], OUTSIDE, wire[v6], remote(protocol)));
+		const int n = LEAVES(ALICE, leg(protocol, alice[v6], OUTSIDE, wire[v6], remote(protocol)));
+		const struct packet back = arriving(leg(protocol, wire[v6], remote(protocol), host[v6], n));
+		const char *stranger = address_of(STRANGER, v6);
+		const struct packet plain = packet_make(leg(protocol, stranger, OUTSIDE, wire[v6], remote(protocol)));
+		const struct packet in = arriving(leg(protocol, wire[v6], remote(protocol), stranger, OUTSIDE));
+		uint32_t ordinary, in_ordinary;
+
+		print_message("IPv%d, protocol %d\n", v6 ? 6 : 4, protocol);
+		ordinary = cost("as it is", FROM_CT(STRANGER), &plain);
+		in_ordinary = cost("as it is", FROM_WIRE(), &in);
+		assert_in_range(cost("masqueraded", FROM_CT(ALICE), &out), 1, MASQUERADED * ordinary);
+		assert_in_range(cost("masqueraded", FROM_WIRE(), &back), 1, MASQUERADED * in_ordinary);
+	}
+}
+
 /* The verifier has followed all ways through, loops to their last round. */
 static void the_verifier_has_seen_the_end(void **state)
 {
@@ -104,6 +125,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(the_worst_packet_costs_some_ordinary_ones),
+		NAT_TEST(a_masqueraded_packet_costs_little_more),
 		TEST(the_verifier_has_seen_the_end),
 	};
 
