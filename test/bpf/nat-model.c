@@ -99,7 +99,8 @@ static void check_choice(const struct socket *s, int n)
 {
 	CLAIM(allowed(s, n));
 	CLAIM(is_free(port_of(s, n)) || port_of(s, n)->closed || port_of(s, n)->owner == s);
-	if (allowed(s, number_of(s)) && is_free(port_of(s, number_of(s))))
+	/* Unless what is left of the flow goes on. */
+	if (n != s->n && allowed(s, number_of(s)) && is_free(port_of(s, number_of(s))))
 		CLAIM(n == number_of(s));
 	if (is_free(port_of(s, n)) || port_of(s, n)->owner == s)
 		return;
@@ -112,6 +113,14 @@ static void check_refusal(const struct socket *s)
 	for (int i = FIRST; i < FIRST + FEW; i++)
 		CLAIM(!allowed(s, i) || !(is_free(port_of(s, i)) || port_of(s, i)->closed));
 	CLAIM(!owns(s));
+}
+
+static bool is_closed(struct spec s)
+{
+	const uint32_t both = SHUNT_FLOW_FIN_ORIGINAL | SHUNT_FLOW_FIN_REPLY;
+	struct shunt_flow flow;
+
+	return has_flow(s, &flow) && (flow.state & both) == both;
 }
 
 static void send_out(struct socket *s, uint8_t flags)
@@ -142,8 +151,9 @@ static void send_out(struct socket *s, uint8_t flags)
 	if (owns(s) && n != s->n)
 		port_of(s, s->n)->orphan = true;
 	moved += s->n && n != s->n;
+	/* Where another had its port for a while and left, it may be the old flow yet, closed as it was. */
 	if (!owns(s) || n != s->n)
-		*port_of(s, n) = (struct port){ .owner = s };
+		*port_of(s, n) = (struct port){ .owner = s, .closed = n == s->n && is_closed(in_to(s, n)) };
 	s->n = n;
 	s->lost = port_of(s, n)->lost = false;
 	if (renewed)
