@@ -30,7 +30,7 @@ _shunt_command() {
         for ((i = $1 + 1; i <= COMP_CWORD; i++)); do
                 case ${COMP_WORDS[i]} in
                 --) [[ $i -eq $COMP_CWORD ]] || echo $((i + 1)); return ;;
-                --state | --id | --network | --address | --interface | --mtu | --mode | --driver) ((i++)) ;;
+                --state | --id | --network | --address | --interface | --mtu | --mode | --driver | --publish | --service) ((i++)) ;;
                 -*) ;;
                 *) echo "$i"; return ;;
                 esac
@@ -39,7 +39,7 @@ _shunt_command() {
 
 _shunt() {
         local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-        local verb at command words request='--network --address --interface --mtu --mode --driver'
+        local verb at command words request='--network --address --interface --mtu --mode --driver --publish --service'
         read -r verb at <<<"$(_shunt_verb)"
 
         case $prev in
@@ -53,12 +53,15 @@ _shunt() {
                 return
                 ;;
         --driver) mapfile -t COMPREPLY < <(compgen -W 'auto netkit veth' -- "$cur"); return ;;
-        --address | --interface | --mtu | --pid | --id) return ;;
+        --address | --interface | --mtu | --pid | --id | --publish | --service) return ;;
         esac
 
         case $verb in
-        '') words='attach detach list show run gc upgrade doctor network oci-hook nspawn --state --json --help --version' ;;
+        '') words='attach detach list show run publish unpublish service gc upgrade doctor network oci-hook nspawn --state --json --help --version' ;;
         attach) words="--netns --pid $request --state --json --help" ;;
+        publish) words="$(_shunt_ids) --service --interface --state --json --help" ;;
+        unpublish) words="$(_shunt_ids) --interface --state --json --help" ;;
+        service) words='list --state --json --help' ;;
         detach | show) words="$(_shunt_ids) --state --json --help" ;;
         run)
                 words="--id $request --state --help --"
@@ -80,7 +83,7 @@ _shunt() {
         nspawn)
                 words='enable disable pre post stop'
                 [[ $COMP_CWORD -gt $((at + 1)) ]] &&
-                        words="$(_shunt_machines) --network --address --mode --mtu --driver --json --help"
+                        words="$(_shunt_machines) --network --address --mode --mtu --driver --publish --service --json --help"
                 ;;
         *) words='--state --json --help' ;;
         esac

@@ -22,6 +22,9 @@ complete -c shunt -n __fish_use_subcommand -a detach -d 'Take all interfaces bac
 complete -c shunt -n __fish_use_subcommand -a list -d 'Show what is attached'
 complete -c shunt -n __fish_use_subcommand -a show -d 'Show one container'
 complete -c shunt -n __fish_use_subcommand -a run -d 'Run a command in a namespace of its own'
+complete -c shunt -n __fish_use_subcommand -a publish -d 'Let ports of the host lead there'
+complete -c shunt -n __fish_use_subcommand -a unpublish -d 'Take published ports back'
+complete -c shunt -n __fish_use_subcommand -a service -d 'Show shared ports'
 complete -c shunt -n __fish_use_subcommand -a gc -d 'Remove what nobody owns'
 complete -c shunt -n __fish_use_subcommand -a upgrade -d 'Replace the programs of another version'
 complete -c shunt -n __fish_use_subcommand -a doctor -d 'Say what is wrong'
@@ -36,6 +39,12 @@ complete -c shunt -n $request -l interface -x
 complete -c shunt -n $request -l mtu -x
 complete -c shunt -n $request -l mode -x -a 'l3 l2'
 complete -c shunt -n $request -l driver -x -a 'auto netkit veth'
+complete -c shunt -n $request -l publish -x
+complete -c shunt -n $request -l service -x
+complete -c shunt -n '__fish_seen_subcommand_from publish unpublish' -a '(__shunt_ids)'
+complete -c shunt -n '__fish_seen_subcommand_from publish unpublish' -l interface -x
+complete -c shunt -n '__fish_seen_subcommand_from publish' -l service -x
+complete -c shunt -n '__fish_seen_subcommand_from service' -a list
 complete -c shunt -n '__fish_seen_subcommand_from attach' -l netns -r -F
 complete -c shunt -n '__fish_seen_subcommand_from attach' -l pid -x -a '(__fish_complete_pids)'
 complete -c shunt -n '__fish_seen_subcommand_from run' -l id -x
@@ -53,3 +62,5 @@ complete -c shunt -n $nspawn -l address -x
 complete -c shunt -n $nspawn -l mtu -x
 complete -c shunt -n $nspawn -l mode -x -a 'interface namespace'
 complete -c shunt -n $nspawn -l driver -x -a 'auto netkit veth'
+complete -c shunt -n $nspawn -l publish -x
+complete -c shunt -n $nspawn -l service -x
