@@ -101,6 +101,26 @@ check_equal "is not known" ECONNREFUSED "$(ports ask tcp 10.99.0.7 8080)"
 check "gc finds it" shunt gc
 check_equal "and it leads there" "web 10.99.0.1 10.99.0.7:8080" "$(ports ask tcp 10.99.0.7 8080)"
 
+echo "# a runtime's container, and a machine"
+bundle boxed shunt.publish=8090:80,127.0.0.1:8091:80 shunt.service=boxes
+for _ in first second; do
+        check "it starts" start crun boxed
+        pid=$(crun state boxed | jq .pid)
+        background /tmp/boxed nsenter -t "$pid" -n "$here/ports.py" answer boxed 80
+        check_equal "and is reached" "boxed 10.99.0.1 127.0.0.1:8091" "$(ports ask tcp 127.0.0.1 8091)"
+        check_equal "by both ports, as its service" '["boxes",8090] ["boxes",8090] ["boxes",8091]' \
+                "$(shunt service list --json | jq -c '.[] | [.service, .port]' | paste -sd' ')"
+        check "it stops" stop crun boxed
+        check_equal "and the port is free" taken "$(ports take tcp 0.0.0.0 8090)"
+done
+bundle boxed shunt.publish=8080:80
+check_not "a port that another has keeps it from starting" start crun boxed
+crun delete --force boxed
+check "a machine is prepared" shunt nspawn pre machine --mode namespace --driver "$driver" --publish 8095:80
+check_equal "its port is its own before it runs" EADDRINUSE "$(ports take tcp 127.0.0.1 8095)"
+check "its end" shunt nspawn stop machine
+check_equal "frees it" taken "$(ports take tcp 127.0.0.1 8095)"
+
 echo "# the end"
 check_equal "ten programs are at the root cgroup" $((hooks_before + 10)) "$(hooks)"
 check "the container is attached anew, with no detach before" shunt attach web --netns /run/netns/web --driver "$driver" --publish 8080:80

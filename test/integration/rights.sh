@@ -46,6 +46,9 @@ caught "" list
 caught "" show first
 caught "" network list
 caught "$net_admin" detach first
+caught "$net_admin $sys_admin $sys_ptrace $read_search" publish first 8080:80
+caught "$net_admin" unpublish first
+caught "" service list
 caught "$net_admin" gc
 caught "$net_admin $sys_admin" doctor
 caught "$net_admin $sys_admin $sys_ptrace $read_search" attach box --netns /run/netns/box

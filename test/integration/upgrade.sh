@@ -13,15 +13,18 @@ seconds=${LAB_SECONDS:-6}
 use() { mkdir -p /tmp/bin; ln -sfn "$1" /tmp/bin/shunt; hash -r; }
 PATH=/tmp/bin:$PATH
 # links FIELD: of all that we have pinned
-links() { find /sys/fs/bpf/shunt/{endpoints,uplinks} -type f -exec bpftool -j link show pinned {} \; | jq -sc "[.[].$1] | unique"; }
+links() { find /sys/fs/bpf/shunt/{endpoints,uplinks,ports} -type f -exec bpftool -j link show pinned {} \; | jq -sc "[.[].$1] | unique"; }
 packets() { shunt show "$1" --json | jq .counters.tx_packets; }
 list() { shunt list --json | jq -c '[.[] | {id, addresses, interface, peer, created, state}]'; }
 
 use "$old"
 check_equal "nothing is loaded, nothing is done" "nothing is loaded" "$(shunt upgrade)"
 world
-plain a
+plain a --publish 8080:80
 plain b
+background /tmp/answer in_ct a "$here/ports.py" answer a 80
+published() { check_equal "what a publishes answers" "a 10.99.0.1 127.0.0.1:8080" "$("$here/ports.py" ask tcp 127.0.0.1 8080)"; }
+published
 before=$(list) links=$(links id) loaded=$(links prog_id) counted=$(packets a)
 check "a second time changes nothing" sh -c "shunt upgrade | grep -x '.* to .*: 0 links changed over'"
 check_equal "no link has another program" "$loaded" "$(links prog_id)"
@@ -55,6 +58,7 @@ check "an upgrade to other programs" sh -c "shunt upgrade --json | jq -e '.links
 check_equal "the links are the same" "$links" "$(links id)"
 check_not "their programs are not" test "$loaded" = "$(links prog_id)"
 check_equal "what is attached is the same" "$before" "$(list)"
+published
 sleep $((seconds / 2))
 loaded=$(links prog_id)
 use "$layout"
@@ -63,6 +67,7 @@ check "an upgrade to another layout" shunt upgrade
 check_equal "the links are the same" "$links" "$(links id)"
 check_not "their programs are not" test "$loaded" = "$(links prog_id)"
 check_equal "what is attached is the same" "$before" "$(list)"
+published
 check "what was counted is not lost" test "$(packets a)" -gt "$counted"
 for pid in "${flows[@]}"; do wait "$pid" || { tail -n 20 /tmp/flow.*; die "a flow broke"; }; done
 for name in ping4 ping6; do check "no $name was lost" grep -q ' 0% packet loss' /tmp/flow.$name; done
