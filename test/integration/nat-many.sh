@@ -28,9 +28,9 @@ background /tmp/host-in ip netns exec beyond "$here/nat.py" speak tcp fd99::1
 
 echo "# as many as can be told apart"
 # Half of them from each of two containers, so that both want the same ports to the same places.
-background /tmp/crowd1 ip netns exec one "$here/nat.py" crowd $((count * 2 / 5)) "${servers4[@]}"
-background /tmp/crowd2 ip netns exec two "$here/nat.py" crowd $((count * 2 / 5)) "${servers4[@]}"
-background /tmp/crowd3 ip netns exec two "$here/nat.py" crowd $((count / 5)) "${servers6[@]}"
+gather /tmp/crowd1 ip netns exec one "$here/nat.py" crowd $((count * 2 / 5)) "${servers4[@]}"
+gather /tmp/crowd2 ip netns exec two "$here/nat.py" crowd $((count * 2 / 5)) "${servers4[@]}"
+gather /tmp/crowd3 ip netns exec two "$here/nat.py" crowd $((count / 5)) "${servers6[@]}"
 crowds=("${backgrounds[@]: -3}")
 for crowd in 1 2 3; do
         read -r _ n low high seen </tmp/crowd$crowd

@@ -53,7 +53,7 @@ check_equal "and there, when their flows have been silent for long" 4 "$(in_ct o
 
 
 echo "# flows that are silent"
-background /tmp/talk-tcp ip netns exec one "$here/nat.py" crowd 8 10.97.0.1 10.97.0.2 fd97::1 fd97::2
+gather /tmp/talk-tcp ip netns exec one "$here/nat.py" crowd 8 10.97.0.1 10.97.0.2 fd97::1 fd97::2
 crowd=${backgrounds[-1]}
 # goes_on WHAT: all speak again, and nobody out there sees another port
 goes_on() { check_equal "$1: connections go on by the same ports" "again 8 0" "$(all_speak "$crowd" /tmp/talk-tcp)"; }

@@ -37,7 +37,7 @@ measure beyond 10.99.0.1 -t 1
 measure beyond fd99::1 -t 1 -R
 measure beyond 10.99.0.1 -t 1 -u -b 20M -l 4000
 measure two fd99::1 -t 1
-background /tmp/crowd ip netns exec beyond "$here/nat.py" spread 200 10.99.0.1 7012
+gather /tmp/crowd ip netns exec beyond "$here/nat.py" spread 200 10.99.0.1 7012
 crowd=${backgrounds[-1]}
 check_equal "200 connections at once" "ready web:200" "$(cat /tmp/crowd)"
 nft flush ruleset
@@ -94,9 +94,9 @@ for name in a b c; do
         plain $name --publish 9000:7002 --service shared >/dev/null
         background /tmp/$name ip netns exec $name "$here/nat.py" serve 7002 $name
 done
-background /tmp/spread ip netns exec beyond "$here/nat.py" spread 120 10.99.0.1 9000
+gather /tmp/spread ip netns exec beyond "$here/nat.py" spread 120 10.99.0.1 9000
 spread=${backgrounds[-1]}
-background /tmp/spread6 ip netns exec two "$here/nat.py" spread 30 fd99::1 9000
+gather /tmp/spread6 ip netns exec two "$here/nat.py" spread 30 fd99::1 9000
 spread6=${backgrounds[-1]}
 before=$(cat /tmp/spread)
 check "each has a share: $before" grep -qE '^ready a:[2-9][0-9] b:[2-9][0-9] c:[2-9][0-9]$' /tmp/spread
@@ -106,7 +106,7 @@ read -r _ a b c <<<"$before"
 check_equal "one leaves, and the others' connections stay" "again $a $c lost:${b#b:}" "$(all_speak "$spread" /tmp/spread)"
 read -r _ a b c </tmp/spread6
 check_equal "also of another container's" "again $a $c lost:${b#b:}" "$(all_speak "$spread6" /tmp/spread6)"
-background /tmp/later ip netns exec beyond "$here/nat.py" spread 40 10.99.0.1 9000
+gather /tmp/later ip netns exec beyond "$here/nat.py" spread 40 10.99.0.1 9000
 check "what begins now goes to who is left: $(cat /tmp/later)" grep -qE '^ready a:[0-9]+ c:[0-9]+$' /tmp/later
 check "it comes back" shunt attach b --netns /run/netns/b --driver "$driver" --publish 9000:7002 --service shared
 check_equal "which moves nobody" "again $(cut -d ' ' -f 2- /tmp/later)" "$(all_speak "${backgrounds[-1]}" /tmp/later)"

@@ -41,6 +41,16 @@ forget() {
 }
 # entries [ADDRESS]: how many there are, or how many come from such an address, which is an expression of decimal numbers
 entries() { bpftool map dump pinned $flows | grep -cE "^ {12}\"source\": \[.*${1:-}" || true; }
+# gather FILE COMMAND...: as background, for a crowd that needs longer
+gather() {
+        local end=$((SECONDS + 100))
+        "${@:2}" >"$1" 2>&1 &
+        backgrounds+=($!)
+        until grep -q ready "$1"; do
+                [ $SECONDS -lt $end ] || die "not within 100 s: ${*:2}: $(cat "$1")"
+                nap 50000
+        done
+}
 # all_speak PID FILE: a crowd speaks again, and says how that went
 all_speak() {
         local before end=$((SECONDS + 100))

@@ -5,6 +5,7 @@
                                    with the address and port of who has sent it, and NAME; a connection whose word begins with
                                    "c" is closed then. Says "ready"
   nat.py ask tcp|udp HOST [SPORT [PORT]]   prints "ADDRESS PORT", which we are to such a server
+  nat.py seen HOST...              the same address, by TCP and by UDP to each HOST
   nat.py crowd COUNT HOST...       COUNT connections, in turn to each HOST. Prints "ready COUNT LOW HIGH ADDRESS..." when all have
                                    been answered: the ports and addresses that they are seen with. After each SIGUSR1 all speak
                                    again: "again ANSWERED OTHERWISE", of which the latter are seen with another port now
@@ -91,6 +92,14 @@ def receive(sock, word):
     return answer[WORD:].decode().split()
 
 
+def answer_to(sock, word):
+    """The same of a datagram's answer, behind those that came too late."""
+    while True:
+        answer = sock.recv(ANSWER)
+        if answer[:WORD] == word:
+            return answer[WORD:].decode().split()
+
+
 def connect(kind, host, sport=0, port=PORT):
     sock = socket.socket(family(host), socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -106,6 +115,14 @@ def ask(kind, host, sport=0, port=PORT):
     word = os.urandom(8).hex().encode().replace(b"c", b"x")
     sock.send(word)
     print(*receive(sock, word))
+
+
+def seen(*hosts):
+    for host in hosts:
+        for kind in "tcp", "udp":
+            sock = connect(kind, host)
+            sock.send(b"x" * WORD)
+            print(receive(sock, b"x" * WORD)[0], end=" ")
 
 
 def all_speak(socks):
@@ -181,7 +198,7 @@ def speak(kind, host, sport=0):
         word, start = b"%16d" % number, time.monotonic()
         try:
             sock.send(word)
-            who = receive(sock, word)
+            who = receive(sock, word) if kind == "tcp" else answer_to(sock, word)
             if who != seen:
                 print(*who, flush=True)
                 if not seen:
@@ -293,7 +310,7 @@ def trace(host):
 
 if __name__ == "__main__":
     if len(sys.argv) < 2 or sys.argv[1] not in (
-        "serve", "ask", "crowd", "spread", "serial", "speak", "spray", "ports", "burst", "refused", "trace"
+        "serve", "ask", "seen", "crowd", "spread", "serial", "speak", "spray", "ports", "burst", "refused", "trace"
     ):
         sys.exit(__doc__)
     try:
