@@ -5,7 +5,7 @@
 #ifndef SHUNT_BPF_CROSS_H
 #define SHUNT_BPF_CROSS_H
 
-#include "refuse.h"
+#include "allow.h"
 
 /*
  * From netkit, redirecting means to send by the receiver's host end, where shunt_to_ct counts it; there is no shorter
@@ -47,6 +47,14 @@ static __always_inline int to_container(struct __sk_buff *skb, struct shunt_inte
 
 	if (unlikely(why >= 0))
 		return drop(from, why);
+	if (unlikely((from->flags | to->flags) & SHUNT_F_ALLOW && !same_network(from, to->network))) {
+		why = let_out(skb, from, to);
+		if (why != UNDECIDED)
+			return why;
+		eth = headers(skb, L3 + sizeof(struct iphdr));
+		if (unlikely(!eth))
+			return drop(from, SHUNT_DROP_MALFORMED);
+	}
 	if (unlikely((from->flags | to->flags) & SHUNT_F_KERNEL))
 		return pass(skb, from);
 	if (unlikely(size > to->mtu))

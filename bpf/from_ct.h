@@ -21,6 +21,17 @@ static __always_inline bool is_uplink(__u32 ifindex)
 	return bpf_map_lookup_elem(&uplinks, &ifindex);
 }
 
+/* By the host's stack. Return: the verdict, or UNDECIDED if it is of a flow to another container. */
+static __always_inline int by_stack(struct __sk_buff *skb, struct shunt_interface *from, bool perhaps)
+{
+	int verdict;
+
+	if (likely(!(from->flags & SHUNT_F_ALLOW)))
+		return perhaps ? to_host(skb, from) : pass(skb, from);
+	verdict = let_out(skb, from, NULL);
+	return verdict == UNDECIDED ? to_host(skb, from) : verdict;
+}
+
 static __always_inline int from_ct4(struct __sk_buff *skb, struct shunt_interface *from)
 {
 	struct ethhdr *eth = headers(skb, L3 + sizeof(struct iphdr));
@@ -46,11 +57,13 @@ static __always_inline int from_ct4(struct __sk_buff *skb, struct shunt_interfac
 	if (unlikely(on_link && ip->daddr != from->gateway4))
 		return refuse(skb, from, SHUNT_DROP_NO_ENDPOINT, COMPLAIN_NO_HOST, 0);
 	if (unlikely((from->flags & (SHUNT_F_KERNEL | SHUNT_F_INTERNAL)) == SHUNT_F_KERNEL)) {
-		verdict = perhaps4(skb, ip) ? to_host(skb, from) : pass(skb, from);
+		verdict = by_stack(skb, from, perhaps4(skb, ip));
 		return verdict == UNDECIDED ? by_flow(skb, from) : verdict;
 	}
-	if (from->flags & (SHUNT_F_MASQUERADE4 | SHUNT_F_PUBLISHED)) {
+	if (from->flags & (SHUNT_F_MASQUERADE4 | SHUNT_F_PUBLISHED | SHUNT_F_ALLOW)) {
 		verdict = by_flow(skb, from);
+		if (verdict == UNDECIDED && unlikely(from->flags & SHUNT_F_ALLOW_OUT))
+			verdict = let_out(skb, from, NULL);
 		if (likely(verdict != UNDECIDED))
 			return verdict;
 		eth = headers(skb, L3 + sizeof(struct iphdr));
@@ -61,7 +74,7 @@ static __always_inline int from_ct4(struct __sk_buff *skb, struct shunt_interfac
 
 	fill4(skb, &fib, ip, skb->ifindex, packet_size(skb));
 	answer = look_up(skb, &fib, from->flags & SHUNT_F_MASQUERADE4 ? BPF_FIB_LOOKUP_SRC : 0);
-	if (answer == BPF_FIB_LKUP_RET_NOT_FWDED && perhaps4(skb, ip)) {
+	if (answer == BPF_FIB_LKUP_RET_NOT_FWDED && (from->flags & SHUNT_F_ALLOW || perhaps4(skb, ip))) {
 		verdict = to_host(skb, from);
 		if (verdict == UNDECIDED)
 			verdict = by_flow(skb, from);
@@ -73,7 +86,7 @@ static __always_inline int from_ct4(struct __sk_buff *skb, struct shunt_interfac
 		return pass(skb, from);
 	if (unlikely(ip->ttl <= 1))
 		return ttl_used_up(skb, from);
-	if (from->flags & (SHUNT_F_MASQUERADE4 | SHUNT_F_PUBLISHED)) {
+	if (from->flags & (SHUNT_F_MASQUERADE4 | SHUNT_F_PUBLISHED | SHUNT_F_ALLOW)) {
 		verdict = leave(skb, from, &fib);
 		if (likely(verdict != UNDECIDED))
 			return verdict;
@@ -112,11 +125,13 @@ static __always_inline int from_ct6(struct __sk_buff *skb, struct shunt_interfac
 	if (unlikely(on_link && !same6(&ip->daddr, (const struct shunt_in6 *)from->gateway6)))
 		return refuse(skb, from, SHUNT_DROP_NO_ENDPOINT, COMPLAIN_NO_HOST, 0);
 	if (unlikely((from->flags & (SHUNT_F_KERNEL | SHUNT_F_INTERNAL)) == SHUNT_F_KERNEL)) {
-		verdict = perhaps6(skb, ip) ? to_host(skb, from) : pass(skb, from);
+		verdict = by_stack(skb, from, perhaps6(skb, ip));
 		return verdict == UNDECIDED ? by_flow(skb, from) : verdict;
 	}
-	if (from->flags & (SHUNT_F_MASQUERADE6 | SHUNT_F_PUBLISHED)) {
+	if (from->flags & (SHUNT_F_MASQUERADE6 | SHUNT_F_PUBLISHED | SHUNT_F_ALLOW)) {
 		verdict = by_flow(skb, from);
+		if (verdict == UNDECIDED && unlikely(from->flags & SHUNT_F_ALLOW_OUT))
+			verdict = let_out(skb, from, NULL);
 		if (likely(verdict != UNDECIDED))
 			return verdict;
 		eth = headers(skb, L3 + sizeof(struct ipv6hdr));
@@ -127,7 +142,7 @@ static __always_inline int from_ct6(struct __sk_buff *skb, struct shunt_interfac
 
 	fill6(skb, &fib, ip, skb->ifindex, packet_size(skb));
 	answer = look_up(skb, &fib, from->flags & SHUNT_F_MASQUERADE6 ? BPF_FIB_LOOKUP_SRC : 0);
-	if (answer == BPF_FIB_LKUP_RET_NOT_FWDED && perhaps6(skb, ip)) {
+	if (answer == BPF_FIB_LKUP_RET_NOT_FWDED && (from->flags & SHUNT_F_ALLOW || perhaps6(skb, ip))) {
 		verdict = to_host(skb, from);
 		if (verdict == UNDECIDED)
 			verdict = by_flow(skb, from);
@@ -139,7 +154,7 @@ static __always_inline int from_ct6(struct __sk_buff *skb, struct shunt_interfac
 		return pass(skb, from);
 	if (unlikely(ip->hop_limit <= 1))
 		return ttl_used_up(skb, from);
-	if (from->flags & (SHUNT_F_MASQUERADE6 | SHUNT_F_PUBLISHED)) {
+	if (from->flags & (SHUNT_F_MASQUERADE6 | SHUNT_F_PUBLISHED | SHUNT_F_ALLOW)) {
 		verdict = leave(skb, from, &fib);
 		if (likely(verdict != UNDECIDED))
 			return verdict;

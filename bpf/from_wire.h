@@ -16,7 +16,7 @@
  * admit() - decides whether a packet from the wire may reach an endpoint.
  * @to: its address's entry
  * @forged: the source is an address of ours or of nobody, and so cannot be out there
- * @ret: the endpoint
+ * @ret: the endpoint, unless the verdict is DROP
  *
  * Return: ADMITTED, or the verdict.
  */
@@ -32,9 +32,9 @@ static __always_inline int admit(struct shunt_address *to, bool forged, struct s
 	 */
 	if (unlikely(forged))
 		return drop(me, SHUNT_DROP_SPOOFED);
+	*ret = me;
 	if (unlikely(to->flags & (SHUNT_F_INTERNAL | SHUNT_F_KERNEL)))
 		return to->flags & SHUNT_F_INTERNAL ? drop(me, SHUNT_DROP_INTERNAL) : NEXT;
-	*ret = me;
 	return ADMITTED;
 }
 
@@ -142,6 +142,8 @@ static __noinline int of_flow(struct __sk_buff *skb, __u32 base)
 	if (unlikely(!me || (packet.kind == KIND_ERROR && forged(&packet)) ||
 		     (!flow_settled(&packet, flow, now) && flow_renew(&packet, flow, now)))) {
 		flow = forged(&packet) ? NULL : publish_from_wire(skb, &packet, now);
+		if (packet.refused)
+			return DROP;
 		if (!flow)
 			return not_of_flow(skb, &packet);
 		ifindex = flow->to_ifindex;
@@ -154,32 +156,6 @@ static __noinline int of_flow(struct __sk_buff *skb, __u32 base)
 	return deliver_flow(skb, base, &packet, flow, me);
 }
 
-/*
- * A flow that began out there, to the container's own address: the answer shall not be masqueraded. What cannot be told apart
- * is none. @ifindex: the receiver's host end
- */
-static __noinline void routed(struct __sk_buff *skb, __u32 base, __u32 ifindex)
-{
-	struct packet packet = {};
-	struct shunt_flow *flow;
-	struct shunt_tuple back;
-	__u32 now;
-
-	if (read_packet(skb, base, &packet) || packet.kind != KIND_WHOLE)
-		return;
-	now = flow_clock();
-	flow = bpf_map_lookup_elem(&flows, &packet.tuple);
-	if (flow && flow->to_ifindex == ifindex && (flow_settled(&packet, flow, now) || flow_renew(&packet, flow, now) == 0))
-		return;
-	if (packet.reply)
-		return;
-	invert(&back, &packet.tuple);
-	flow = bpf_map_lookup_elem(&flows, &back);
-	if (flow && flow->from_ifindex == ifindex && !flow_dead(&back, flow, now))
-		return;		/* it is an answer */
-	flow_as_is(&packet, 0, ifindex, now);
-}
-
 /**
  * from_wire4() - takes an IPv4 packet off the wire if it is for an endpoint.
  * @l3: where the IP header begins, a constant: 0 on a device without MAC header
@@ -190,7 +166,7 @@ static __always_inline int from_wire4(struct __sk_buff *skb, const __u32 l3)
 {
 	void *start = headers(skb, l3 + sizeof(struct iphdr));
 	struct iphdr *ip = start + l3;
-	struct shunt_interface *me;
+	struct shunt_interface *me = NULL;
 	struct shunt_address *to;
 	int verdict;
 
@@ -200,8 +176,8 @@ static __always_inline int from_wire4(struct __sk_buff *skb, const __u32 l3)
 	if (!to || !to->ifindex)
 		return likely(!perhaps4(skb, ip)) ? NEXT : of_flow(skb, l3);
 	verdict = admit(to, never_routed4(ip->saddr) || bpf_map_lookup_elem(&addresses4, &ip->saddr), &me);
-	if (to->flags & SHUNT_F_MASQUERADE4 && verdict != DROP)
-		routed(skb, l3, to->ifindex);
+	if (to->flags & (SHUNT_F_MASQUERADE4 | SHUNT_F_ALLOW) && verdict != DROP && me && let_in(skb, l3, to->ifindex, me, false))
+		return drop(me, SHUNT_DROP_NOT_ALLOWED);
 	if (unlikely(verdict != ADMITTED))
 		return verdict;
 	return deliver4(skb, me, to, l3);
@@ -211,7 +187,7 @@ static __always_inline int from_wire6(struct __sk_buff *skb, const __u32 l3)
 {
 	void *start = headers(skb, l3 + sizeof(struct ipv6hdr));
 	struct ipv6hdr *ip = start + l3;
-	struct shunt_interface *me;
+	struct shunt_interface *me = NULL;
 	struct shunt_address *to;
 	int verdict;
 
@@ -221,8 +197,8 @@ static __always_inline int from_wire6(struct __sk_buff *skb, const __u32 l3)
 	if (!to || !to->ifindex)
 		return likely(!perhaps6(skb, ip)) ? NEXT : of_flow(skb, l3);
 	verdict = admit(to, never_routed6(&ip->saddr) || bpf_map_lookup_elem(&addresses6, &ip->saddr), &me);
-	if (to->flags & SHUNT_F_MASQUERADE6 && verdict != DROP)
-		routed(skb, l3, to->ifindex);
+	if (to->flags & (SHUNT_F_MASQUERADE6 | SHUNT_F_ALLOW) && verdict != DROP && me && let_in(skb, l3, to->ifindex, me, false))
+		return drop(me, SHUNT_DROP_NOT_ALLOWED);
 	if (unlikely(verdict != ADMITTED))
 		return verdict;
 	return deliver6(skb, me, to, l3);

@@ -15,8 +15,6 @@
 #include "rules.h"
 #include "translate.h"
 
-#define UNDECIDED (-2)	/* no verdict */
-
 static __always_inline bool masquerades(const struct shunt_interface *from, bool ipv4)
 {
 	return from->flags & (ipv4 ? SHUNT_F_MASQUERADE4 : SHUNT_F_MASQUERADE6);
@@ -111,6 +109,8 @@ __global int by_flow(struct __sk_buff *skb, struct shunt_interface *from)
 		fragment_ports(&packet);
 	if (flow->to_ifindex)
 		return send_across(skb, from, &packet, flow);
+	if (!flow->way_ifindex)
+		return pass(skb, from);		/* to the host */
 	/* TTL first, as in the kernel. */
 	if (unlikely(ttl_of(skb, packet.ipv4) <= 1))
 		return ttl_used_up(skb, from);
@@ -202,7 +202,7 @@ static __always_inline struct shunt_flow *still(struct __sk_buff *skb, struct pa
 /* Begins a flow with the container's own address, where it must be told from others. Return: whether it did. */
 static __always_inline bool stays_as_is(const struct shunt_interface *from, const struct packet *packet, __u32 ifindex, __u32 now)
 {
-	if (!(from->flags & SHUNT_F_EXCEPT) || packet->kind != KIND_WHOLE || packet->reply)
+	if (!(from->flags & (SHUNT_F_EXCEPT | SHUNT_F_ALLOW)) || !begins(packet))
 		return false;
 	flow_as_is(packet, ifindex, 0, now);
 	return true;
@@ -265,6 +265,18 @@ __global int leave(struct __sk_buff *skb, struct shunt_interface *from, struct b
 	return send_out(skb, from, &packet, flow);
 }
 
+/* Return: whether a flow goes up the host's stack as it is; one to the host itself needs no routing table until the clock moves. */
+static __always_inline bool to_stack(const struct shunt_interface *from, struct shunt_flow *flow, __u32 now)
+{
+	if (flow->to_ifindex || !(from->flags & SHUNT_F_KERNEL || flow->state & SHUNT_FLOW_AS_IS))
+		return false;
+	if (!(from->flags & SHUNT_F_KERNEL)) {
+		flow->way_ifindex = 0;
+		flow->way_until = now + 1;
+	}
+	return true;
+}
+
 /**
  * to_host() - looks what a packet to an address of the host is of, before the host's stack gets it.
  *
@@ -283,13 +295,18 @@ __global int to_host(struct __sk_buff *skb, struct shunt_interface *from)
 	flow = bpf_map_lookup_elem(&flows, &packet.tuple);
 	/* What the host's stack is to route to the wire, it does. */
 	if (flow && flow->from_ifindex == skb->ifindex && (flow_settled(&packet, flow, now) || flow_renew(&packet, flow, now) == 0))
-		return from->flags & SHUNT_F_KERNEL && !flow->to_ifindex ? pass(skb, from) : UNDECIDED;
+		return to_stack(from, flow, now) ? pass(skb, from) : UNDECIDED;
 	/* What is published is a way into its own network, not out of this one. */
-	if (from->flags & SHUNT_F_INTERNAL)
-		return pass(skb, from);
-	if (flow && packet.kind == KIND_WHOLE)
-		bpf_map_delete_elem(&flows, &packet.tuple);
-	return publish_hairpin(skb, from, &packet, now) ? pass(skb, from) : UNDECIDED;
+	if (!(from->flags & SHUNT_F_INTERNAL)) {
+		if (flow && packet.kind == KIND_WHOLE)
+			bpf_map_delete_elem(&flows, &packet.tuple);
+		if (publish_hairpin(skb, from, &packet, now) == 0)
+			return UNDECIDED;
+		if (packet.refused)
+			return drop(from, SHUNT_DROP_NOT_ALLOWED);
+	}
+	stays_as_is(from, &packet, skb->ifindex, now);
+	return pass(skb, from);
 }
 
 #endif

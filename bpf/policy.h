@@ -72,6 +72,13 @@ static __always_inline bool link_chatter6(const struct ipv6hdr *ip)
 	return ip->daddr.s6_addr[0] == 0xff && never_routed6(&ip->saddr) && ip->saddr.s6_addr[0] != 0xff;
 }
 
+static __always_inline bool same_network(const struct shunt_interface *from, const char *to)
+{
+	const __u32 *a = (const __u32 *)from->network, *b = (const __u32 *)to;
+
+	return ((a[0] ^ b[0]) | (a[1] ^ b[1]) | (a[2] ^ b[2]) | (a[3] ^ b[3])) == 0;
+}
+
 /**
  * forbidden() - decides between two endpoints by their networks.
  * @from: the sender
@@ -83,12 +90,11 @@ static __always_inline bool link_chatter6(const struct ipv6hdr *ip)
  */
 static __always_inline int forbidden(const struct shunt_interface *from, const struct shunt_address *to)
 {
-	const __u32 *a = (const __u32 *)from->network, *b = (const __u32 *)to->network;
 	__u32 flags = from->flags | to->flags;
 
 	if (likely(!(flags & (SHUNT_F_ISOLATE | SHUNT_F_INTERNAL))))
 		return -1;
-	if (((a[0] ^ b[0]) | (a[1] ^ b[1]) | (a[2] ^ b[2]) | (a[3] ^ b[3])) == 0)
+	if (same_network(from, to->network))
 		return -1;
 	return flags & SHUNT_F_ISOLATE ? SHUNT_DROP_ISOLATED : SHUNT_DROP_INTERNAL;
 }

@@ -6,7 +6,7 @@
 #define SHUNT_BPF_PUBLISHED_H
 
 #include "fib.h"
-#include "claim.h"
+#include "allow.h"
 #include "publish.h"
 
 /* Return: whether a port of the host means anything to us. */
@@ -73,6 +73,20 @@ static __always_inline bool find_backend(struct __sk_buff *skb, const struct pac
 	       is_local(skb, ret->ifindex, packet->tuple.destination, packet->ipv4);
 }
 
+/* Return: whether the backend's network lets a packet begin a flow with it; one that does not is noted in the packet. */
+static __always_inline bool backend_allows(const struct shunt_interface *from, struct packet *packet, const struct shunt_backend *b)
+{
+	__u32 ifindex = b->ifindex;
+	struct shunt_interface *me = bpf_map_lookup_elem(&interfaces, &ifindex);
+
+	if (me && (!(me->flags & SHUNT_F_ALLOW_IN) || (from && same_network(from, me->network)) || allowed_in(me, packet, b->port)))
+		return true;
+	if (me && !from)
+		drop(me, SHUNT_DROP_NOT_ALLOWED);
+	packet->refused = me;
+	return false;
+}
+
 /* Begins a flow from the wire; its source stays. Return: its original entry, or NULL. */
 static __noinline struct shunt_flow *publish_from_wire(struct __sk_buff *skb, struct packet *packet, __u32 now)
 {
@@ -80,7 +94,7 @@ static __noinline struct shunt_flow *publish_from_wire(struct __sk_buff *skb, st
 	struct shunt_flow *flow;
 	struct attempt *a;
 
-	if (!find_backend(skb, packet, &backend))
+	if (!find_backend(skb, packet, &backend) || !backend_allows(NULL, packet, &backend))
 		return NULL;
 	a = flow_begin(packet, packet->tuple.source, backend.address, backend.port, 0, backend.ifindex, now);
 	if (!a)
@@ -103,7 +117,7 @@ static __noinline int publish_hairpin(struct __sk_buff *skb, struct shunt_interf
 	struct shunt_backend backend = {};
 	struct attempt *a;
 
-	if (!find_backend(skb, packet, &backend))
+	if (!find_backend(skb, packet, &backend) || !backend_allows(from, packet, &backend))
 		return -1;
 	a = flow_begin(packet, packet->tuple.destination, backend.address, backend.port, skb->ifindex, backend.ifindex, now);
 	if (!a)

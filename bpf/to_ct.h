@@ -5,13 +5,26 @@
 #ifndef SHUNT_BPF_TO_CT_H
 #define SHUNT_BPF_TO_CT_H
 
-#include "parse.h"
-#include "stats.h"
+#include "allow.h"
+
+/* Return: whether a packet is from the same network, within which nothing is asked. */
+static __noinline bool from_neighbour(struct __sk_buff *skb, const struct shunt_interface *me)
+{
+	struct ethhdr *eth;
+
+	if (skb->protocol == PROTO_IP) {
+		eth = headers(skb, L3 + sizeof(struct iphdr));
+		return eth && in_subnet4(((struct iphdr *)(eth + 1))->saddr, me);
+	}
+	eth = headers(skb, L3 + sizeof(struct ipv6hdr));
+	return eth && in_subnet6(&((struct ipv6hdr *)(eth + 1))->saddr, me);
+}
 
 /**
  * to_ct() - counts what the host's stack, or another container, sends to a container.
  *
  * On netkit this runs in the container's network namespace with its ifindex: only the destination tells the endpoint.
+ * What the host begins is noted where its answer would else need a rule.
  * What is to no endpoint does not belong here (multicast, neighbour discovery, a route left behind).
  *
  * Return: the verdict.
@@ -37,6 +50,8 @@ static __always_inline int to_ct(struct __sk_buff *skb)
 	if (unlikely(!me))
 		return DROP;
 	count_rx(me, skb->len);
+	if (unlikely(me->flags & SHUNT_F_ALLOW_OUT && !from_neighbour(skb, me)))
+		let_in(skb, L3, to->ifindex, me, true);
 	return NEXT;
 }
 

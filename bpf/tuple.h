@@ -25,6 +25,7 @@ struct packet {
 	__u8 tcp;		/* TCP's flags */
 	bool fragment;
 	bool ipv4;
+	bool refused;		/* its receiver's network does not let it begin a flow */
 	bool reply;		/* of an echo: it begins no flow */
 	bool quotes_fragment;	/* KIND_ERROR: a fragment header is before the quoted ports */
 	bool partial;		/* the checksum of this header is still to be completed, and holds its pseudo header's sum */

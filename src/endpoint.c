@@ -90,6 +90,8 @@ static uint32_t network_flags(const struct shunt_network *network)
 				    SHUNT_F_MASQUERADE4 | (prefix_is_ula(&network->subnet6) ? SHUNT_F_MASQUERADE6 : 0) : 0;
 
 	return masquerade | (masquerade && network->rules[SHUNT_RULES_EXCEPT].n > 0 ? SHUNT_F_EXCEPT : 0) |
+	       (network->rules[SHUNT_RULES_OUT].given ? SHUNT_F_ALLOW_OUT : 0) |
+	       (network->rules[SHUNT_RULES_IN].given ? SHUNT_F_ALLOW_IN : 0) |
 	       (network->isolate ? SHUNT_F_ISOLATE : 0) | (network->internal ? SHUNT_F_INTERNAL : 0) |
 	       (network->routing == SHUNT_ROUTING_KERNEL ? SHUNT_F_KERNEL : 0);
 }

@@ -239,6 +239,51 @@ static int read_rules(struct context *c, sd_json_variant *value, bool address_al
 	return 0;
 }
 
+/* An entry of the map has the rules of all prefixes that cover its own, and room for so many. */
+static int check_room(struct context *c, sd_json_variant *value, const struct shunt_rule_list *list)
+{
+	static const int families[] = { AF_INET, AF_INET6 };
+	struct shunt_rules merged;
+	struct shunt_prefix prefix;
+
+	for (size_t i = 0; i < list->n * ELEMENTSOF(families); i++) {
+		const struct shunt_rule *rule = &list->rule[i / ELEMENTSOF(families)];
+		char text[RULE_TEXT_MAX];
+
+		if (rule_prefix(rule, families[i % ELEMENTSOF(families)], &prefix) && rules_merge(list, &prefix, &merged) < 0)
+			return refuse(c, sd_json_variant_by_index(value, i / ELEMENTSOF(families)),
+				      "%s: more than %d ranges of ports for the addresses of \"%s\"; take some together", c->key,
+				      SHUNT_MAX_RANGES, rule_format(rule, text));
+	}
+	return 0;
+}
+
+static int read_allow(struct context *c, sd_json_variant *value)
+{
+	const size_t n = sd_json_variant_elements(value);
+
+	if (!sd_json_variant_is_object(value))
+		return refuse(c, value, "allow must be an object: { \"in\": [...], \"out\": [...] }");
+	for (size_t i = 0; i + 1 < n; i += 2) {
+		sd_json_variant *key = sd_json_variant_by_index(value, i), *rules = sd_json_variant_by_index(value, i + 1);
+		const bool in = strcmp(sd_json_variant_string(key), "in") == 0;
+		struct shunt_rule_list *list = &c->network->rules[in ? SHUNT_RULES_IN : SHUNT_RULES_OUT];
+		int r;
+
+		if (!in && strcmp(sd_json_variant_string(key), "out") != 0)
+			return refuse(c, key, "allow: unknown key \"%s\"; it has \"in\" and \"out\"", sd_json_variant_string(key));
+		if (list->given)
+			return refuse(c, key, "allow: key \"%s\" is there twice", sd_json_variant_string(key));
+		c->key = in ? "allow: in" : "allow: out";
+		r = read_rules(c, rules, false, list);
+		if (r >= 0)
+			r = check_room(c, rules, list);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 static int read_masquerade_except(struct context *c, sd_json_variant *value)
 {
 	return read_rules(c, value, true, &c->network->rules[SHUNT_RULES_EXCEPT]);
@@ -263,6 +308,7 @@ static const struct {
 	{ "routing", read_routing },	   { "masquerade", read_masquerade },
 	{ "isolate", read_isolate },	   { "internal", read_internal },
 	{ "masquerade_ports", read_masquerade_ports }, { "masquerade_except", read_masquerade_except },
+	{ "allow", read_allow },
 };
 
 /* Reads one member of the object. @seen has a bit for each of keys[] that was there before. */

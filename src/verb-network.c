@@ -111,9 +111,22 @@ static int rules_json(const struct shunt_rule_list *list, sd_json_variant **ret)
 	return r;
 }
 
+static int allow_json(const struct shunt_network *network, sd_json_variant **ret)
+{
+	_cleanup_(sd_json_variant_unrefp) sd_json_variant *in = NULL, *out = NULL;
+	int r = rules_json(&network->rules[SHUNT_RULES_IN], &in);
+
+	if (r >= 0)
+		r = rules_json(&network->rules[SHUNT_RULES_OUT], &out);
+	if (r < 0 || (!in && !out))
+		return r;
+	return sd_json_buildo(ret, SD_JSON_BUILD_PAIR_CONDITION(!!in, "in", SD_JSON_BUILD_VARIANT(in)),
+			      SD_JSON_BUILD_PAIR_CONDITION(!!out, "out", SD_JSON_BUILD_VARIANT(out)));
+}
+
 static int view_json(const struct view *view, sd_json_variant **ret)
 {
-	_cleanup_(sd_json_variant_unrefp) sd_json_variant *subnets = NULL, *uplinks = NULL, *except = NULL;
+	_cleanup_(sd_json_variant_unrefp) sd_json_variant *subnets = NULL, *uplinks = NULL, *except = NULL, *allow = NULL;
 	const struct shunt_network *network = &view->network;
 	char ports[16];
 	int r;
@@ -127,6 +140,8 @@ static int view_json(const struct view *view, sd_json_variant **ret)
 		r = uplinks_json(network, &uplinks);
 	if (r >= 0)
 		r = rules_json(&network->rules[SHUNT_RULES_EXCEPT], &except);
+	if (r >= 0)
+		r = allow_json(network, &allow);
 	if (r < 0)
 		return r;
 	return sd_json_buildo(
@@ -140,6 +155,7 @@ static int view_json(const struct view *view, sd_json_variant **ret)
 		SD_JSON_BUILD_PAIR_BOOLEAN("masquerade", network->masquerade),
 		SD_JSON_BUILD_PAIR_CONDITION(network->port_high > 0, "masquerade_ports", SD_JSON_BUILD_STRING(ports)),
 		SD_JSON_BUILD_PAIR_CONDITION(!!except, "masquerade_except", SD_JSON_BUILD_VARIANT(except)),
+		SD_JSON_BUILD_PAIR_CONDITION(!!allow, "allow", SD_JSON_BUILD_VARIANT(allow)),
 		SD_JSON_BUILD_PAIR_BOOLEAN("isolate", network->isolate),
 		SD_JSON_BUILD_PAIR_BOOLEAN("internal", network->internal));
 }
@@ -226,6 +242,8 @@ static void print_rules(const char *heading, const struct shunt_rule_list *list)
 {
 	char text[RULE_TEXT_MAX];
 
+	if (list->given && list->n == 0)
+		printf("%-10s  nothing\n", heading);
 	for (size_t i = 0; i < list->n; i++)
 		printf("%-10s  %s\n", i == 0 ? heading : "", rule_format(&list->rule[i], text));
 }
@@ -256,6 +274,8 @@ static void print_details(const struct view *view)
 	if (network->port_high)
 		printf("ports       %u-%u\n", network->port_low, network->port_high);
 	print_rules("except", &network->rules[SHUNT_RULES_EXCEPT]);
+	print_rules("allow in", &network->rules[SHUNT_RULES_IN]);
+	print_rules("allow out", &network->rules[SHUNT_RULES_OUT]);
 	printf("isolate     %s\n", network->isolate ? "true" : "false");
 	printf("internal    %s\n", network->internal ? "true" : "false");
 }

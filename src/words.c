@@ -21,6 +21,7 @@ static const char *const drop_names[SHUNT_DROP_MAX] = {
 	[SHUNT_DROP_NO_NEIGHBOUR] = "no_neighbour",
 	[SHUNT_DROP_NO_PORT] = "no_port",
 	[SHUNT_DROP_UNTRANSLATED] = "untranslated",
+	[SHUNT_DROP_NOT_ALLOWED] = "not_allowed",
 };
 
 const char *shunt_drop_name(enum shunt_drop drop)

@@ -47,6 +47,7 @@ enum shunt_drop {
 	SHUNT_DROP_NO_NEIGHBOUR,	/* to one whom nobody knows, when too many such are being looked for */
 	SHUNT_DROP_NO_PORT,	/* masquerade: none of the ports tried is free, or the way has no address to leave with */
 	SHUNT_DROP_UNTRANSLATED,	/* masquerade: a protocol without ports, or a fragment whose first has not been seen */
+	SHUNT_DROP_NOT_ALLOWED,	/* the network's file does not allow such a flow to begin */
 	SHUNT_DROP_KNOWN,	/* how many there are */
 	SHUNT_DROP_MAX = 16,	/* room to grow without a new layout */
 };
@@ -72,6 +73,9 @@ enum shunt_flag {
 	SHUNT_F_MASQUERADE6 = 1 << 7,	/* the same of IPv6 */
 	SHUNT_F_PUBLISHED = 1 << 8,	/* it may have published ports, so that its packets may be of flows */
 	SHUNT_F_EXCEPT = 1 << 9,	/* some destinations are not masqueraded: SHUNT_RULES_EXCEPT */
+	SHUNT_F_ALLOW_OUT = 1 << 10,	/* only SHUNT_RULES_OUT may be begun with, beyond the network */
+	SHUNT_F_ALLOW_IN = 1 << 11,	/* only SHUNT_RULES_IN may begin from there */
+	SHUNT_F_ALLOW = SHUNT_F_ALLOW_OUT | SHUNT_F_ALLOW_IN,
 };
 
 /*
@@ -267,6 +271,8 @@ struct shunt_rules_key {
 _Static_assert(sizeof(struct shunt_rules_key) == 24, "shunt_rules_key is ABI");
 
 enum shunt_rules_kind {
+	SHUNT_RULES_OUT,		/* by destination and its port: what its containers may begin */
+	SHUNT_RULES_IN,			/* by source, and the container's own port: what others may begin with them */
 	SHUNT_RULES_EXCEPT,		/* by destination: what leaves with the container's own address */
 	SHUNT_RULES_KINDS,
 	SHUNT_RULES_MARK = 3,		/* of no prefix: that the number is taken */

@@ -92,6 +92,7 @@ static struct shunt_bpf *skel;
 static struct {
 	uint32_t flags;
 	uint16_t port_low, port_high;
+	uint32_t policy;
 } also[EVERYBODY];
 
 static inline struct shunt_interface interface_of(enum who who)
@@ -100,6 +101,7 @@ static inline struct shunt_interface interface_of(enum who who)
 	struct shunt_interface i = {
 		.flags = e->flags | also[who].flags | SHUNT_F_ADDRESS4 | SHUNT_F_ADDRESS6, .mtu = e->mtu,
 		.port_low = also[who].port_low, .port_high = also[who].port_high,
+		.policy = also[who].policy,
 	};
 
 	assert_int_equal(inet_pton(AF_INET, e->address4, &i.address4), 1);

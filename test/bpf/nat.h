@@ -229,6 +229,7 @@ static inline int fresh_nat(void **state)
 	memset(also, 0, sizeof(also));
 	empty(skel->maps.flows);
 	empty(skel->maps.fragments);
+	empty(skel->maps.rules);
 	empty(skel->maps.published);
 	empty(skel->maps.publications);
 	fresh(state);

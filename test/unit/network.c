@@ -113,6 +113,15 @@ static const struct {
 	{ "{" V4 ", \"masquerade_except\": [\"tcp/443\"]}", "is no subnet" },
 	{ "{" V4 ", \"masquerade_except\": [\"10.1.0.0/8\"]}", "10.0.0.0/8?" },
 	{ "{" V4 ", \"masquerade_except\": [\"fd00::1/64\"]}", "fd00::/64?" },
+	{ "{" V4 ",\n \"allow\": [\"tcp/443\"]}", "web.json:2:11: allow must be an object" },
+	{ "{" V4 ",\n \"allow\": {\"inn\": []}}", "web.json:2:12: allow: unknown key \"inn\"" },
+	{ "{" V4 ",\n \"allow\": {\"in\": [], \"in\": []}}", "web.json:2:22: allow: key \"in\" is there twice" },
+	{ "{" V4 ",\n \"allow\": {\"out\": \"tcp\"}}", "web.json:2:19: allow: out must be a list of 256 rules" },
+	{ "{" V4 ",\n \"allow\": {\"out\": [\"tcp\",\n  \"tcp/0\"]}}", "web.json:3:3: allow: out: \"tcp/0\" is no rule" },
+	{ "{" V4 ",\n \"allow\": {\"in\": [\"10.0.0.1/8 tcp\"]}}", "web.json:2:19: allow: in: 10.0.0.1/8 tcp has bits set behind its "
+	  "length; 10.0.0.0/8?" },
+	{ "{" V4 ",\n \"allow\": {\"in\": [null]}}", "web.json:2:19: allow: in: \"\" is no rule" },
+	{ "{" V4 ",\n \"allow\": null}", "web.json:2:11: allow" },
 	{ "{" V4 ", \"isolate\": \"true\"}", "isolate" },
 	{ "{" V4 ", \"internal\": null}", "internal" },
 };
@@ -143,6 +152,40 @@ static void exceptions_are_subnets_and_addresses(void **state)
 	assert_int_equal(list->rule[2].remote.length, 32);
 	assert_int_equal(list->rule[3].remote.length, 0);
 	assert_true(parsed("{" V4 ", \"masquerade_except\": []}").rules[SHUNT_RULES_EXCEPT].given);
+}
+
+static void allowed_flows_are_read(void **state)
+{
+	struct shunt_network network = parsed("{" V4 ", \"allow\": {\"out\": [\"10.0.0.0/8 tcp/443\", \"udp/53\"]}}");
+	const struct shunt_rule_list *out = &network.rules[SHUNT_RULES_OUT];
+
+	(void)state;
+	assert_false(network.rules[SHUNT_RULES_IN].given);
+	assert_true(out->given);
+	assert_int_equal(out->n, 2);
+	assert_int_equal(out->rule[0].port_low, 443);
+	assert_int_equal(out->rule[1].remote.family, 0);
+	network = parsed("{" V4 ", \"allow\": {\"in\": []}}");
+	assert_true(network.rules[SHUNT_RULES_IN].given);
+	assert_int_equal(network.rules[SHUNT_RULES_IN].n, 0);
+	assert_false(network.rules[SHUNT_RULES_OUT].given);
+}
+
+/* More ranges than an entry has room for: the line is about the rule whose addresses they are for. */
+static void too_many_ranges_are_refused(void **state)
+{
+	char text[8192] = "{" V4 ", \"allow\": {\"in\": [\n\"10.0.0.0/8 udp\"", *end = text + strlen(text);
+	struct shunt_network network;
+	struct shunt_error error;
+
+	(void)state;
+	for (int port = 1; port < SHUNT_MAX_RANGES; port++)
+		end += sprintf(end, ",\n\"10.0.0.0/8 tcp/%d\"", 2 * port);
+	strcpy(end, "]}}");
+	assert_int_equal(network_parse("web", text, "web.json", &network, &error), 0);
+	strcpy(end, ",\n\"tcp/999\"]}}");
+	assert_refused(network_parse("web", text, "web.json", &network, &error), -EINVAL, &error,
+		       "web.json:2:1: allow: in: more than 64 ranges of ports for the addresses of \"10.0.0.0/8 udp\"");
 }
 
 static void smallest_mtu_depends_on_the_families(void **state)
@@ -346,6 +389,8 @@ int main(void)
 		cmocka_unit_test(each_key_is_read),
 		cmocka_unit_test(bad_text_is_refused_with_place_and_thing),
 		cmocka_unit_test(exceptions_are_subnets_and_addresses),
+		cmocka_unit_test(allowed_flows_are_read),
+		cmocka_unit_test(too_many_ranges_are_refused),
 		cmocka_unit_test(smallest_mtu_depends_on_the_families),
 		cmocka_unit_test(default_network_may_leave_out_its_subnets),
 		cmocka_unit_test(address_of_the_subnet_is_taken),

@@ -66,7 +66,7 @@ static void json_is_what_the_manual_says(void **state)
 			    "\"published\":[\"0.0.0.0:8080-8081:80-81/tcp\",\"[::1]:53:53/udp\"],"
 			    "\"counters\":{\"rx_packets\":1,\"rx_bytes\":2,\"tx_packets\":3,\"tx_bytes\":18446744073709551615,"
 			    "\"dropped\":{\"spoofed\":5,\"malformed\":0,\"protocol\":0,\"multicast\":0,\"isolated\":0,"
-			    "\"internal\":0,\"no_endpoint\":0,\"no_route\":0,\"no_forward\":0,\"too_big\":0,\"ttl\":0,\"no_neighbour\":0,\"no_port\":0,\"untranslated\":0}}}");
+			    "\"internal\":0,\"no_endpoint\":0,\"no_route\":0,\"no_forward\":0,\"too_big\":0,\"ttl\":0,\"no_neighbour\":0,\"no_port\":0,\"untranslated\":0,\"not_allowed\":0}}}");
 }
 
 static void stale_endpoint_says_why_and_none_has_no_address(void **state)
