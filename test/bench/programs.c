@@ -69,9 +69,9 @@ static void each_program_takes_its_time(void **state)
 		const struct spec out = leg(IPPROTO_UDP, alice[v6], 5000, wire[v6], 53);
 		const int port = LEAVES(ALICE, out);
 
-		ADD(whats[v6][0], FROM_CT(STRANGER), departing(leg(IPPROTO_UDP, plain[v6], 5000, wire[v6], 53)));
-		ADD(whats[v6][1], FROM_CT(ALICE), departing(out));
-		ADD(whats[v6][2], FROM_CT(ALICE), departing(leg(IPPROTO_UDP, alice[v6], 5000, bob[v6], 53)));
+		ADD(whats[v6][0], FROM_CT(STRANGER), packet_make(leg(IPPROTO_UDP, plain[v6], 5000, wire[v6], 53)));
+		ADD(whats[v6][1], FROM_CT(ALICE), packet_make(out));
+		ADD(whats[v6][2], FROM_CT(ALICE), packet_make(leg(IPPROTO_UDP, alice[v6], 5000, bob[v6], 53)));
 		ADD(whats[v6][3], FROM_WIRE(), arriving(leg(IPPROTO_UDP, wire[v6], 53, plain[v6], 5000)));
 		ADD(whats[v6][4], FROM_WIRE(), arriving(leg(IPPROTO_UDP, wire[v6], 53, host[v6], port)));
 	}
