@@ -85,7 +85,7 @@ int port_table_list(const struct datapath *datapath, struct shunt_port **ret, si
 int port_table_write_bits(const struct datapath *datapath, const struct port_set *set)
 {
 	const int fd = datapath->fd[MAP_PORTS];
-	uint32_t numbers[ELEMENTSOF(set->tcp)], token, n = ELEMENTSOF(numbers);
+	uint32_t numbers[ELEMENTSOF(set->tcp)] = {}, token = 0, n = ELEMENTSOF(numbers);
 	_cleanup_free_ struct shunt_ports *bits = calloc(n, sizeof(*bits));
 
 	if (!bits)

@@ -5,7 +5,7 @@
 
 project=$(cd "$(dirname "$0")/.." && pwd)
 program=$(command -v shunt)
-log=$project/build/check/valgrind
+log=$project/build/check/valgrind-of
 rm -f "$log".*
 shunt() {
         valgrind --quiet --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite,indirect,possible \
