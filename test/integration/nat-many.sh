@@ -1,5 +1,5 @@
 #!/bin/bash
-# lab: check=backports
+# lab: check=native
 # Many flows behind one address: none loses its port, none takes another's, and the host's own sockets are not shadowed.
 #
 #   FLOWS    connections that live at once (10000; 2000 where the machine is emulated)
