@@ -3,7 +3,7 @@
 #
 #	test/lab/lab run test/bpf/lab.sh
 #
-# lab: timeout=600
+# lab: timeout=1200
 set -u
 status=0
 modprobe tun
