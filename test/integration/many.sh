@@ -28,6 +28,8 @@ count() { local all=(/sys/fs/bpf/shunt/endpoints/*/); echo ${#all[@]}; }
 # netlink, and the program's own instructions. Not the program that sanitizers are in: valgrind does not run it, and it does more.
 measured=$here/../../build/shunt
 work() {
+        # Valgrind takes an interface's index in a call of bpf() for a file's number, and fails one that is beyond the limit.
+        ulimit -n 100000
         valgrind --tool=callgrind --callgrind-out-file=/dev/null --trace-syscalls=yes --log-file=/tmp/valgrind \
                 "$measured" attach "c$1" --netns "/run/netns/c$1" --driver "$driver" >/dev/null
         python3 - <<'EOF'
@@ -146,18 +148,17 @@ if [ $more -gt 0 ]; then
                 jq -s 'map(.bytes_memlock) | add / 1024 | floor')
         ok "$more more, each with $slab kB of slab and $percpu kB of per-CPU memory; all maps have $maps kB"
 fi
-now=$(count)
-read -r calls2 bytes2 instructions2 <<<"$(work $((next + more)))"
-# It looks whether up to eight others live, and at fewer where its key is one of the map's last: some five calls for each.
-check "attach with $now others: $calls2 system calls" within 110 "$calls" "$calls2"
-check "$bytes2 bytes by netlink" within 105 "$bytes" "$bytes2"
-check "$instructions2 instructions of its own" within 105 "$instructions" "$instructions2"
-read -r -a then <<<"$(pace $((next + more + 1)))"
-tell "and those behind it" "${then[@]}"
+read -r -a then <<<"$(pace $((next + more)))"
+tell "with $(count)" "${then[@]}"
 # Elsewhere it says more of who else is at work. What elapsed is mostly the kernel's wait for two grace periods, in ticks.
 if [ "${LAB_COUNT:-no}" = yes ]; then
         check "of all CPUs $((then[1] * 100 / first[1])) % of the 10th's" within 120 "${first[1]}" "${then[1]}"
 fi
+now=$(count)
+read -r calls2 bytes2 instructions2 <<<"$(work $((next + more + paced)))"
+check "attach with $now others: $calls2 system calls" within 102 "$calls" "$calls2"
+check "$bytes2 bytes by netlink" within 105 "$bytes" "$bytes2"
+check "$instructions2 instructions of its own" within 105 "$instructions" "$instructions2"
 
 # All end at once, half of them with nobody to say so.
 check "the containers of crun end at once" crun_all delete --force %
