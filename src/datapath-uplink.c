@@ -23,12 +23,13 @@ static const char *egress_path(const char *state, uint32_t ifindex, char *buffer
 	return buffer;
 }
 
-static uint32_t program_id(int fd)
+/* Return: 1, 0, or an errno */
+static int has_id(int program_fd, uint32_t id)
 {
 	struct bpf_prog_info info = {};
 	uint32_t size = sizeof(info);
 
-	return bpf_prog_get_info_by_fd(fd, &info, &size) < 0 ? 0 : info.id;
+	return bpf_prog_get_info_by_fd(program_fd, &info, &size) < 0 ? -errno : info.id == id;
 }
 
 /* From here on flows leave by it with the host's address. */
@@ -79,8 +80,11 @@ int datapath_attach_egress(const struct datapath *datapath, const char *state, c
 	int r;
 
 	egress_path(state, uplink->ifindex, path);
-	if (pin_look(AT_FDCWD, path, &pin) == 0 && pin.here && pin.ifindex == uplink->ifindex)
+	r = pin_look(AT_FDCWD, path, &pin);
+	if (r == 0 && pin.here && pin.ifindex == uplink->ifindex)
 		return 0;
+	if (r < 0 && r != -ENOENT && r != -EBADF)
+		return shunt_fail(error, r, "%s: %s", path, strerror(-r));
 	r = datapath_unlink(path, error);
 	if (r >= 0)
 		r = datapath_link(datapath->fd[program], uplink->ifindex, BPF_TCX_EGRESS, path, error);
@@ -93,14 +97,18 @@ int datapath_uplink_alive(const struct datapath *datapath, const char *state, ui
 	_cleanup_close_ int link = bpf_obj_get(uplink_path(state, ifindex, path));
 	struct bpf_link_info info = {};
 	uint32_t size = sizeof(info);
+	int r;
 
 	if (link < 0)
 		return -errno;
 	if (bpf_link_get_info_by_fd(link, &info, &size) < 0)
 		return -errno;
 	/* The index is 0 once the device is gone. */
-	return info.tcx.ifindex == ifindex && (info.prog_id == program_id(datapath->fd[PROGRAM_FROM_WIRE]) ||
-					       info.prog_id == program_id(datapath->fd[PROGRAM_FROM_WIRE_L3]));
+	if (info.tcx.ifindex != ifindex)
+		return 0;
+	/* Where that cannot be told it is left alone: to attach it anew would cost packets. */
+	r = has_id(datapath->fd[PROGRAM_FROM_WIRE], info.prog_id);
+	return r != 0 ? r : has_id(datapath->fd[PROGRAM_FROM_WIRE_L3], info.prog_id);
 }
 
 int datapath_detach_uplink(const char *state, uint32_t ifindex, struct shunt_error *error)

@@ -180,7 +180,7 @@ int uplinks_refresh(struct shunt_instance *instance, const struct shunt_network 
 	for (size_t i = 0; i < have.n && r >= 0; i++) {
 		if (has(&want, have.ifindex[i]))
 			continue;
-		if (!complete && datapath_uplink_alive(&instance->datapath, instance->state, have.ifindex[i]) == 1)
+		if (!complete && datapath_uplink_alive(&instance->datapath, instance->state, have.ifindex[i]) != 0)
 			continue;
 		datapath_forget_uplink(&instance->datapath, have.ifindex[i]);
 		r = datapath_detach_uplink(instance->state, have.ifindex[i], error);

@@ -128,17 +128,19 @@ traffic() {
         plain keeper >/dev/null
         # The wire's ends prove their link-local addresses before they ask for each other.
         eventually in_ct keeper ping -n -q -c 1 -W 1 fd99::2
+        uplinks=$(stat -c '%n %i' /sys/fs/bpf/shunt/uplinks/*)
         ip netns exec keeper ping -n -i 0.2 10.99.0.2 >/tmp/traffic4 & pings+=($!)
         ip netns exec keeper ping -n -i 0.2 fd99::2 >/tmp/traffic6 & pings+=($!)
 }
 traffic_went_on() {
         local file
+        check_equal "nobody took its uplink away, not for a moment" "$uplinks" "$(stat -c '%n %i' /sys/fs/bpf/shunt/uplinks/*)"
         kill -INT "${pings[@]}"
         wait "${pings[@]}" || true
         # Each is answered in turn, but the last, which may have been on its way just now.
         for file in /tmp/traffic4 /tmp/traffic6; do
                 check "the bystander lost nothing: $(grep transmitted $file)" awk -F '[= ]' '
-                        /icmp_seq=/ { for (i = 1; $i != "icmp_seq"; i++); wrong += $(i + 1) != ++n }
+                        /icmp_seq=/ { for (i = 1; $i != "icmp_seq"; i++); if ($(i + 1) != ++n) { print "not:", n; exit wrong = 1 } }
                         /transmitted/ { sent = $1 }
                         END { exit wrong || n < 1 || n + 1 < sent }' $file
         done
