@@ -36,7 +36,11 @@ static int open_root_cgroup(struct shunt_error *error)
 		_cleanup_close_ int fd = open(places[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		struct statfs fs;
 
-		if (fd >= 0 && fstatfs(fd, &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC)
+		if (fd < 0 && errno == ENOENT)
+			continue;
+		if (fd < 0 || fstatfs(fd, &fs) < 0)
+			return shunt_fail(error, -errno, "%s: %m", places[i]);
+		if (fs.f_type == CGROUP2_SUPER_MAGIC)
 			return TAKE_FD(fd);
 	}
 	return shunt_fail(error, -ENOENT, "publishing ports needs cgroup2, and none is mounted at %s", places[0]);
@@ -58,6 +62,8 @@ int sockets_attach(struct shunt_instance *instance, struct shunt_error *error)
 
 		if (link >= 0)
 			continue;
+		if (errno != ENOENT)
+			return shunt_fail(error, -errno, "%s: %m", path);
 		if (cgroup < 0)
 			cgroup = open_root_cgroup(error);
 		if (cgroup < 0)

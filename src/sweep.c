@@ -14,7 +14,10 @@ static int delete_device(const struct shunt_instance *instance, int at, const ch
 	struct pin pin;
 	int r;
 
-	if (pin_look(at, path, &pin) < 0 || pin.ifindex == 0)
+	r = pin_look(at, path, &pin);
+	if (r < 0 && r != -ENOENT && r != -EBADF)
+		return shunt_fail(error, r, "%s: cannot look at a link: %s", instance->state, strerror(-r));
+	if (r < 0 || pin.ifindex == 0)
 		return 0;
 	if (!pin.here)
 		return shunt_fail(error, -EXDEV, "%s belongs to another network namespace, where its interface %u still is; go there",
