@@ -17,8 +17,7 @@
 #include "claim.h"
 #include "fragment.h"
 #include "refuse.h"
-
-#define UNDECIDED (-2)	/* no verdict */
+#include "rules.h"
 
 /**
  * rules_allow() - looks for a rule.
@@ -30,13 +29,11 @@
  */
 __global int rules_allow(__u32 set, const struct shunt_in6 *remote, __u32 protocol, __u32 port)
 {
-	struct shunt_rules_key key = { .length = 32 + 128, .set = set };
 	const struct shunt_rules *found;
 
 	if (!remote)
 		return 0;
-	__builtin_memcpy(key.address, remote, sizeof(key.address));
-	found = bpf_map_lookup_elem(&rules, &key);
+	found = rules_of(set, remote);
 	if (!found)
 		return 0;
 	for (__u32 i = 0; i < SHUNT_MAX_RANGES && i < found->n; i++) {

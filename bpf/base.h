@@ -38,6 +38,8 @@ enum verdict {
 	/* TCX_REDIRECT is what the redirect helpers return */
 };
 
+#define UNDECIDED (-2)	/* no verdict yet, of functions that may leave it to others */
+
 _Static_assert(TCX_NEXT == (int)NETKIT_NEXT && TCX_DROP == (int)NETKIT_DROP &&
 	       TCX_REDIRECT == (int)NETKIT_REDIRECT, "one program serves both hooks");
 
@@ -62,6 +64,14 @@ static __always_inline __u32 masked(__u32 value, __u32 mask)
 {
 	opaque(value);
 	return value & mask;
+}
+
+/* Spreads well enough for ports and backends: each step is a bijection of 64 bits (Moremur's constants). */
+static __always_inline __u64 mix(__u64 x)
+{
+	x = (x ^ x >> 27) * 0x3c79ac492ba7b653ULL;
+	x = (x ^ x >> 33) * 0x1c69b3f74ac4ae35ULL;
+	return x ^ x >> 27;
 }
 
 #define PROTO_IP bpf_htons(ETH_P_IP)

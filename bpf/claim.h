@@ -41,7 +41,7 @@ __global int host_listens(struct __sk_buff *skb, const struct shunt_tuple *tuple
 
 	if (!tuple || (tuple->protocol != IPPROTO_TCP && tuple->protocol != IPPROTO_UDP))
 		return 0;
-	if (((const __u32 *)tuple->source)[2] == bpf_htonl(0xffff) && *(const word *)tuple->source == 0) {
+	if (is_mapped4(tuple->source)) {
 		sock.ipv4.saddr = ((const __u32 *)tuple->source)[3];
 		sock.ipv4.daddr = ((const __u32 *)tuple->destination)[3];
 		sock.ipv4.sport = tuple->sport;
@@ -141,14 +141,6 @@ __global int try_port(struct __sk_buff *skb, struct attempt *a, __u32 port)
 	if (a->host && host_listens(skb, &a->key))
 		return -1;
 	return bpf_map_update_elem(&flows, &a->key, &a->reply, BPF_NOEXIST) ? -1 : 0;
-}
-
-/* Spreads well enough for ports: each step is a bijection of 64 bits (Moremur's constants). */
-static __always_inline __u64 mix(__u64 x)
-{
-	x = (x ^ x >> 27) * 0x3c79ac492ba7b653ULL;
-	x = (x ^ x >> 33) * 0x1c69b3f74ac4ae35ULL;
-	return x ^ x >> 27;
 }
 
 #define TRIES 64

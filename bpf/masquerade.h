@@ -25,7 +25,7 @@ static __noinline bool hides(const struct shunt_interface *from, const __u8 *des
 {
 	if (!masquerades(from, ipv4))
 		return false;
-	return !(from->flags & SHUNT_F_EXCEPT) || !rules_of(from->policy, SHUNT_RULES_EXCEPT, destination, ipv4);
+	return !(from->flags & SHUNT_F_EXCEPT) || !rules_of(SHUNT_RULES_SET(from->policy, SHUNT_RULES_EXCEPT, !ipv4), destination);
 }
 
 /* To the wire, by the next hop that the flow remembers. Size and TTL allow it. Return: the verdict. */

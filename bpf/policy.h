@@ -20,6 +20,13 @@ static __always_inline bool same6(const void *a, const void *b)
 	return ((x[0] ^ y[0]) | (x[1] ^ y[1])) == 0;
 }
 
+static __always_inline bool is_mapped4(const __u8 address[16])
+{
+	const __u32 *a = (const __u32 *)address;
+
+	return (a[0] | a[1] | (a[2] ^ bpf_htonl(0xffff))) == 0;
+}
+
 static __always_inline bool in_subnet6(const void *address, const struct shunt_interface *in)
 {
 	const word *a = address, *s = (const word *)in->subnet6, *m = (const word *)in->netmask6;

@@ -12,13 +12,6 @@
 
 #include "policy.h"
 
-static __always_inline bool is_mapped4(const __u8 address[16])
-{
-	const __u32 *a = (const __u32 *)address;
-
-	return (a[0] | a[1] | (a[2] ^ bpf_htonl(0xffff))) == 0;
-}
-
 /* Whether any address of the host has this port published. Most packets end here. */
 static __always_inline bool port_published(__be16 port, __u8 protocol)
 {
@@ -45,19 +38,12 @@ static __always_inline void publish_key(const struct shunt_tuple *tuple, bool an
 		ret->address[10] = ret->address[11] = 0xff;
 }
 
-static __always_inline __u64 publish_mix(__u64 hash)
-{
-	hash = (hash ^ hash >> 33) * 0xff51afd7ed558ccd;
-	hash = (hash ^ hash >> 33) * 0xc4ceb9fe1a85ec53;
-	return hash ^ hash >> 33;
-}
-
 /* Of 16 bytes, and what goes with them. */
 static __always_inline __u64 publish_hash(const void *address, __u64 rest)
 {
 	const word *a = address;
 
-	return publish_mix(publish_mix(publish_mix(rest) ^ a[0]) ^ a[1]);
+	return mix(mix(mix(rest) ^ a[0]) ^ a[1]);
 }
 
 struct choice {

@@ -9,14 +9,14 @@
 
 /**
  * rules_of() - looks up what a network's rules of one kind say about an address.
- * @policy: the rules' number
- * @address: IPv4 as ::ffff:a.b.c.d
+ * @set: SHUNT_RULES_SET()
+ * @address: 16 bytes, IPv4 as ::ffff:a.b.c.d
  *
  * Return: those of the longest prefix, or NULL if none covers it.
  */
-static __noinline struct shunt_rules *rules_of(__u32 policy, enum shunt_rules_kind kind, const __u8 *address, bool ipv4)
+static __always_inline const struct shunt_rules *rules_of(__u32 set, const void *address)
 {
-	struct shunt_rules_key key = { .length = 32 + 128, .set = SHUNT_RULES_SET(policy, kind, !ipv4) };
+	struct shunt_rules_key key = { .length = 32 + 128, .set = set };
 
 	__builtin_memcpy(key.address, address, sizeof(key.address));
 	return bpf_map_lookup_elem(&rules, &key);

@@ -14,7 +14,8 @@
   nat.py serial COUNT HOST [SPORT] COUNT connections, each after the one before was closed by the server: prints how many ports
                                    they were seen with, and the longest in ms
   nat.py speak tcp|udp HOST [SPORT]  a word ten times a second; says "ready". Prints each "ADDRESS PORT" that it is seen with, once;
-                                   of TCP the name of the error that ends it, and when killed "ANSWERED LOST LONGEST", the last in ms
+                                   of TCP the name of the error that ends it, and when killed, after four more
+                                   answers, "ANSWERED LOST LONGEST", the last in ms
   nat.py spray COUNT SPORT HOST... one socket sends a datagram to each of COUNT ports and HOSTs, which nobody answers
   nat.py ports LOW HIGH HOST       a datagram from each of these ports, which is answered: prints how many were
   nat.py burst COUNT HOST...       as resolvers do: sockets that are not connected ask all HOSTs at once, several times; prints
@@ -183,17 +184,18 @@ def serial(count, host, sport=0):
 
 
 def speak(kind, host, sport=0):
-    answered, lost, longest, seen = 0, 0, 0, None
+    answered, lost, longest, seen, enough = 0, 0, 0, None, None
 
     def end(*_):
-        print(answered, lost, int(longest * 1000), flush=True)
-        os._exit(0)
+        nonlocal enough
+        enough = answered + 4
 
     signal.signal(signal.SIGTERM, end)
     sock = connect(kind, host, sport)
     sock.settimeout(PATIENCE if kind == "tcp" else 1)
     number = 0
-    while True:
+    # Who is killed speaks on until he was answered again: whatever happened before must not have harmed him.
+    while enough is None or (answered < enough and lost < 10):
         number += 1
         word, start = b"%16d" % number, time.monotonic()
         try:
@@ -208,9 +210,12 @@ def speak(kind, host, sport=0):
         except OSError as error:
             if kind == "tcp":
                 print(errno.errorcode.get(error.errno, error), flush=True)
-                signal.pause()
+                if enough is None:
+                    signal.pause()
+                break
             lost += 1
         time.sleep(0.1)
+    print(answered, lost, int(longest * 1000), flush=True)
 
 
 def spray(count, sport, *hosts):
