@@ -10,6 +10,7 @@
 
 #include "loader.h"
 #include "netns.h"
+#include "network.h"
 #include "pin.h"
 #include "version.h"
 
@@ -148,6 +149,8 @@ int datapath_load(const char *state, struct shunt_error *error)
 	char staged[PATH_MAX], final[PATH_MAX];
 	int r = loader_open(&loader, error);
 
+	if (r >= 0)
+		r = loader_size_flows(loader, network_flows_wanted(), error);
 	if (r >= 0)
 		r = loader_load(loader, error);
 	if (r >= 0)
@@ -327,6 +330,14 @@ int datapath_detach_now(const char *state, const char *host, struct shunt_error 
 			return shunt_fail(error, -errno, "%s: cannot be detached: %m", path);
 	}
 	return datapath_detach(state, host, error);
+}
+
+uint32_t datapath_flows(const struct datapath *datapath)
+{
+	struct bpf_map_info info = {};
+	uint32_t size = sizeof(info);
+
+	return bpf_map_get_info_by_fd(datapath->fd[MAP_FLOWS], &info, &size) < 0 ? 0 : info.max_entries;
 }
 
 bool datapath_has_programs(uint32_t ifindex)

@@ -123,6 +123,9 @@ void datapath_forget_uplink(const struct datapath *datapath, uint32_t ifindex);
 /* When it returns, the device is free of it: a program cannot be attached twice to one, and the next attach may be near. */
 int datapath_detach_uplink(const char *state, uint32_t ifindex, struct shunt_error *error);
 
+/* How many entries the map of flows has room for; 0 where that cannot be told. */
+uint32_t datapath_flows(const struct datapath *datapath);
+
 /* Whether any program is attached to a device where ours would be. */
 bool datapath_has_programs(uint32_t ifindex);
 

@@ -7,6 +7,8 @@
 
 #include "doctor.h"
 #include "forward.h"
+#include "instance.h"
+#include "network.h"
 #include "util.h"
 
 
@@ -32,6 +34,16 @@ static void check_forwarding(struct doctor *doctor, const struct shunt_info *inf
 	}
 }
 
+/* The map was made when the first container was attached, or by an upgrade. */
+static void check_flows(struct doctor *doctor, const struct shunt_instance *instance)
+{
+	const uint32_t has = datapath_flows(&instance->datapath), wanted = network_flows_wanted();
+
+	if (has && wanted > has)
+		doctor_add(doctor, "flows", SEVERITY_WARN, "shunt upgrade",
+			   "a network's file asks for %u flows, and there is room for %u", wanted, has);
+}
+
 void doctor_endpoints(struct doctor *doctor)
 {
 	_cleanup_(shunt_closep) struct shunt_instance *instance = NULL;
@@ -51,6 +63,7 @@ void doctor_endpoints(struct doctor *doctor)
 		return;
 	}
 
+	check_flows(doctor, instance);
 	for (size_t i = 0; i < n; i++) {
 		if (infos[i].status == SHUNT_STATUS_READY)
 			check_forwarding(doctor, &infos[i]);

@@ -218,6 +218,42 @@ static int copy_entries(int from_fd, const struct bpf_map_info *info, const stru
 	return errno == ENOENT ? 0 : -errno;
 }
 
+#define BATCH 4096	/* entries; more than any bucket of a map has */
+
+/*
+ * Of a map that the datapath writes meanwhile, key by key would begin anew with each key that vanishes under us. Batches go by
+ * buckets. What comes behind our back is not copied: the datapath can do without any of it.
+ */
+static int copy_batches(int from_fd, const struct bpf_map_info *info, const struct bpf_map *map,
+			const struct migrate_plan *key_plan, const struct migrate_plan *value_plan)
+{
+	const size_t value_size = stride(info->value_size);
+	_cleanup_free_ uint8_t *keys = malloc((size_t)BATCH * info->key_size), *values = malloc(BATCH * value_size);
+	_cleanup_free_ uint8_t *new_key = malloc(bpf_map__key_size(map)), *new_value = malloc(bpf_map__value_size(map));
+	uint32_t place, n;
+	bool first = true;
+	int r = 0;
+
+	if (!keys || !values || !new_key || !new_value)
+		return -ENOMEM;
+	while (r == 0) {
+		n = BATCH;
+		r = bpf_map_lookup_batch(from_fd, first ? NULL : &place, &place, keys, values, &n, NULL) < 0 ? -errno : 0;
+		if (r < 0 && r != -ENOENT)
+			return r;
+		first = false;
+		for (size_t i = 0; i < n; i++) {
+			memset(new_key, 0, bpf_map__key_size(map));
+			memset(new_value, 0, bpf_map__value_size(map));
+			convert(key_plan, keys + i * info->key_size, new_key);
+			convert(value_plan, values + i * info->value_size, new_value);
+			if (bpf_map_update_elem(bpf_map__fd(map), new_key, new_value, BPF_ANY) < 0)
+				return -errno;
+		}
+	}
+	return 0;
+}
+
 int migrate_copy(int from_fd, const struct bpf_map *map, const struct btf *btf)
 {
 	_cleanup_(btf_freep) struct btf *from = NULL;
@@ -231,5 +267,7 @@ int migrate_copy(int from_fd, const struct bpf_map *map, const struct btf *btf)
 		r = migrate_plan(from, info.btf_key_type_id, btf, bpf_map__btf_key_type_id(map), &key_plan);
 	if (r >= 0)
 		r = migrate_plan(from, info.btf_value_type_id, btf, bpf_map__btf_value_type_id(map), &value_plan);
-	return r < 0 ? r : copy_entries(from_fd, &info, map, &key_plan, &value_plan);
+	if (r >= 0)
+		r = (info.type == BPF_MAP_TYPE_LRU_HASH ? copy_batches : copy_entries)(from_fd, &info, map, &key_plan, &value_plan);
+	return r;
 }

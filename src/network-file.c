@@ -289,6 +289,15 @@ static int read_masquerade_except(struct context *c, sd_json_variant *value)
 	return read_rules(c, value, true, &c->network->rules[SHUNT_RULES_EXCEPT]);
 }
 
+static int read_flows(struct context *c, sd_json_variant *value)
+{
+	if (!sd_json_variant_is_unsigned(value) || sd_json_variant_unsigned(value) < NETWORK_FLOWS_MIN ||
+	    sd_json_variant_unsigned(value) > NETWORK_FLOWS_MAX)
+		return refuse(c, value, "flows must be a number from %d to %d", NETWORK_FLOWS_MIN, NETWORK_FLOWS_MAX);
+	c->network->flows = (uint32_t)sd_json_variant_unsigned(value);
+	return 0;
+}
+
 static int read_isolate(struct context *c, sd_json_variant *value)
 {
 	return read_boolean(c, value, &c->network->isolate);
@@ -308,7 +317,7 @@ static const struct {
 	{ "routing", read_routing },	   { "masquerade", read_masquerade },
 	{ "isolate", read_isolate },	   { "internal", read_internal },
 	{ "masquerade_ports", read_masquerade_ports }, { "masquerade_except", read_masquerade_except },
-	{ "allow", read_allow },
+	{ "allow", read_allow },	   { "flows", read_flows },
 };
 
 /* Reads one member of the object. @seen has a bit for each of keys[] that was there before. */

@@ -160,6 +160,23 @@ int shunt_network_names(char ***ret, struct shunt_error *error)
 	return 0;
 }
 
+uint32_t network_flows_wanted(void)
+{
+	_cleanup_(strv_freep) char **names = NULL;
+	uint32_t most = 0;
+
+	/* A file that cannot be read asks for nothing: who attaches to that network hears of it. */
+	if (shunt_network_names(&names, NULL) < 0)
+		return SHUNT_FLOWS;
+	for (char **name = names; *name; name++) {
+		struct shunt_network network;
+
+		if (shunt_network_load(*name, &network, NULL) >= 0 && network.flows > most)
+			most = network.flows;
+	}
+	return most ?: SHUNT_FLOWS;
+}
+
 /* Whether @address is the subnet's own, the gateway's or the broadcast address. prefix_pool() leaves out the same. */
 static bool address_reserved(const struct shunt_prefix *subnet, const struct shunt_prefix *address)
 {

@@ -14,6 +14,9 @@
 #define NETWORK_MTU_MIN6 1280	/* RFC 8200, section 5 */
 #define NETWORK_MTU_MAX 65535
 
+#define NETWORK_FLOWS_MIN 1024
+#define NETWORK_FLOWS_MAX 4194304
+
 /**
  * network_parse() - Read the text of one network
  * @name:	its name, which has been checked; that of the built-in one lends its subnets to a file without any
@@ -45,6 +48,9 @@ int network_address(const struct shunt_network *network, const char *text, struc
 
 /* Checks an MTU that somebody asks for against what the network's families need. Returns 0 or -ERANGE. */
 int network_mtu_check(const struct shunt_network *network, uint64_t mtu, struct shunt_error *error);
+
+/* How many entries the map of flows shall have: the most that any network's file asks for, or SHUNT_FLOWS where none asks. */
+uint32_t network_flows_wanted(void);
 
 /* The directory of network files: $SHUNT_NETWORKS, or /etc/shunt/networks. */
 const char *network_directory(void);

@@ -11,6 +11,7 @@
  *   1. The state directory is locked exclusively: no verb is at work, and those that come wait.
  *   2. The new object is opened. A map whose layout is what it was is taken over as it is, and the programs of both versions
  *      share it; the others are made anew.
+ *      The map of flows is made anew as well where a network's file asks for a larger one.
  *   3. The new programs are loaded, and the entries of the old maps converted into the new ones (migrate.h). The engine is
  *      locked out and the datapath writes only counters and what it can do without, so the copy stays true.
  *   4. All of it is pinned in loading/.
@@ -39,6 +40,7 @@
 
 #include "loader.h"
 #include "migrate.h"
+#include "network.h"
 #include "version.h"
 
 struct ids {
@@ -216,6 +218,14 @@ static bool is_current(const struct shunt_bpf *loader, const struct datapath *ol
 	return true;
 }
 
+/* Not fewer than there are: flows would be lost. */
+static uint32_t flows_to_have(const struct datapath *old)
+{
+	const uint32_t has = datapath_flows(old), wanted = network_flows_wanted();
+
+	return has > wanted ? has : wanted;
+}
+
 static int exchange(const struct shunt_instance *instance, struct shunt_error *error)
 {
 	int r;
@@ -244,6 +254,8 @@ int upgrade_datapath(struct shunt_instance *instance, struct shunt_error *error)
 	}
 	open_pins(instance->state, "datapath", &old);
 	r = loader_open(&loader, error);
+	if (r >= 0)
+		r = loader_size_flows(loader, flows_to_have(&old), error);
 	if (r >= 0)
 		r = reuse_maps(loader, &old, copied, error);
 	if (r >= 0)

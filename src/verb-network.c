@@ -155,6 +155,7 @@ static int view_json(const struct view *view, sd_json_variant **ret)
 		SD_JSON_BUILD_PAIR_BOOLEAN("masquerade", network->masquerade),
 		SD_JSON_BUILD_PAIR_CONDITION(network->port_high > 0, "masquerade_ports", SD_JSON_BUILD_STRING(ports)),
 		SD_JSON_BUILD_PAIR_CONDITION(!!except, "masquerade_except", SD_JSON_BUILD_VARIANT(except)),
+		SD_JSON_BUILD_PAIR_CONDITION(network->flows > 0, "flows", SD_JSON_BUILD_UNSIGNED(network->flows)),
 		SD_JSON_BUILD_PAIR_CONDITION(!!allow, "allow", SD_JSON_BUILD_VARIANT(allow)),
 		SD_JSON_BUILD_PAIR_BOOLEAN("isolate", network->isolate),
 		SD_JSON_BUILD_PAIR_BOOLEAN("internal", network->internal));
@@ -274,6 +275,8 @@ static void print_details(const struct view *view)
 	if (network->port_high)
 		printf("ports       %u-%u\n", network->port_low, network->port_high);
 	print_rules("except", &network->rules[SHUNT_RULES_EXCEPT]);
+	if (network->flows)
+		printf("flows       %u\n", network->flows);
 	print_rules("allow in", &network->rules[SHUNT_RULES_IN]);
 	print_rules("allow out", &network->rules[SHUNT_RULES_OUT]);
 	printf("isolate     %s\n", network->isolate ? "true" : "false");

@@ -119,6 +119,10 @@ static const struct {
 	  "length; 10.0.0.0/8?" },
 	{ "{" V4 ",\n \"allow\": {\"in\": [null]}}", "web.json:2:19: allow: in: \"\" is no rule" },
 	{ "{" V4 ",\n \"allow\": null}", "web.json:2:11: allow" },
+	{ "{" V4 ", \"flows\": 1023}", "web.json:1:39: flows must be a number from 1024 to 4194304" },
+	{ "{" V4 ", \"flows\": 4194305}", "flows must be" },
+	{ "{" V4 ", \"flows\": \"65536\"}", "flows must be" },
+	{ "{" V4 ", \"flows\": -1}", "flows must be" },
 	{ "{" V4 ", \"isolate\": \"true\"}", "isolate" },
 	{ "{" V4 ", \"internal\": null}", "internal" },
 };

@@ -171,6 +171,16 @@ static void large_or_binary_files_are_refused(void **state)
 	assert_refused(shunt_network_load("nul", &network, &error), -EINVAL, &error, "nul.json");
 }
 
+static void most_flows_that_any_file_asks_for_count(void **state)
+{
+	assert_int_equal(network_flows_wanted(), SHUNT_FLOWS);
+	write_file(state, "broken.json", "{", 1);
+	write_file(state, "some.json", "{" V4 ", \"flows\": 2048}", strlen("{" V4 ", \"flows\": 2048}"));
+	assert_int_equal(network_flows_wanted(), 2048);
+	write_file(state, "default.json", "{\"flows\": 4194304}", strlen("{\"flows\": 4194304}"));
+	assert_int_equal(network_flows_wanted(), 4194304);
+}
+
 static void names_are_sorted_and_include_the_default_once(void **state)
 {
 	_cleanup_(strv_freep) char **names = NULL;
@@ -199,6 +209,7 @@ int main(void)
 		IN_DIRECTORY(what_is_no_file_is_refused_at_once),
 		IN_DIRECTORY(link_to_nowhere_is_no_absence),
 		IN_DIRECTORY(large_or_binary_files_are_refused),
+		IN_DIRECTORY(most_flows_that_any_file_asks_for_count),
 		IN_DIRECTORY(names_are_sorted_and_include_the_default_once),
 	};
 
