@@ -1,19 +1,32 @@
 #!/bin/bash
+# lab: timeout=900
 # What it costs to give a network namespace its network: BENCH_ROUNDS rounds in each of which everybody has one turn, so that
 # all see the same machine. What is made before and removed behind a turn is not counted. Prints for each one line
 #
-#   bench-startup {"what": ..., "ns": [...]}
+#   bench-startup {"what": ..., "ns": [...], "cpu": [...]}
+#
+# ns are nanoseconds until it is done, cpu what all of the machine's tasks had of its CPUs meanwhile: the work without the waiting.
+#
+# BENCH_CROWD: so many containers of shunt's are there already, and only shunt has its turns.
 . "$(dirname "$0")/bench.bash"
 
-declare -A took
+declare -A took worked
+# now: sets when, and what tasks have had of the CPUs until then
+now() {
+        local word
+        when=${EPOCHREALTIME/[.,]/} had=0
+        while read -r -a word; do [[ ${word[0]} != cpu* ]] || had=$((had + word[7])); done </proc/schedstat
+}
 # timed WHAT COMMAND...: one turn
 timed() {
-        local what=$1 begin end
+        local what=$1 begin worked_before
         shift
-        begin=${EPOCHREALTIME/[.,]/}
+        now
+        begin=$when worked_before=$had
         "$@" >/tmp/turn 2>&1 </tmp/input || die "$what: $(cat /tmp/turn)"
-        end=${EPOCHREALTIME/[.,]/}
-        took[$what]+="$(((end - begin) * 1000)) "
+        now
+        took[$what]+="$(((when - begin) * 1000)) "
+        worked[$what]+="$((had - worked_before)) "
 }
 fresh() { ip netns del one 2>/dev/null || true; ip netns add one; }
 
@@ -34,13 +47,9 @@ cni() {
 modprobe -q tun || true
 mkdir -p /tmp/netavark
 
-for ((round = -1; round < ${BENCH_ROUNDS:-50}; round++)); do
-        # The first round is not counted: it loads modules and makes bridges.
-        [ $round != 0 ] || took=()
-        ip netns del one 2>/dev/null || true
-        timed "ip netns add" ip netns add one
-
-        timed "shunt attach, the host's first" shunt attach one --netns /run/netns/one --driver "$driver"
+# The first of a host loads the programs and makes the maps; the others find them.
+shunts() {
+        [ -n "${BENCH_CROWD:-}" ] || timed "shunt attach, the host's first" shunt attach one --netns /run/netns/one --driver "$driver"
         ip netns add two
         timed "shunt attach" shunt attach two --netns /run/netns/two --driver "$driver"
         timed "shunt detach" shunt detach two
@@ -55,9 +64,12 @@ for ((round = -1; round < ${BENCH_ROUNDS:-50}; round++)); do
         timed "shunt oci-hook poststop" shunt oci-hook poststop
         ip netns del two
         : >/tmp/input
+        [ -z "${BENCH_CROWD:-}" ] || return 0
         shunt detach one
         shunt gc >/dev/null
+}
 
+others() {
         fresh
         cp /tmp/netavark.json /tmp/input
         timed "netavark setup" /usr/lib/podman/netavark --config /tmp/netavark setup /run/netns/one
@@ -73,9 +85,24 @@ for ((round = -1; round < ${BENCH_ROUNDS:-50}; round++)); do
         timed "pasta" pasta --quiet --config-net --no-map-gw -t none -u none -T none -U none --runas 0 --pid /tmp/pasta.pid \
                 --netns /run/netns/one
         kill "$(cat /tmp/pasta.pid)"
+}
+
+for ((i = 0; i < ${BENCH_CROWD:-0}; i++)); do
+        ip netns add crowd$i
+        shunt attach crowd$i --netns /run/netns/crowd$i --driver "$driver" >/dev/null
+done
+
+for ((round = -1; round < ${BENCH_ROUNDS:-50}; round++)); do
+        # The first round is not counted: it loads modules and makes bridges.
+        [ $round != 0 ] || took=() worked=()
+        ip netns del one 2>/dev/null || true
+        timed "a program that does nothing" /bin/true
+        timed "ip netns add" ip netns add one
+        shunts
+        [ -n "${BENCH_CROWD:-}" ] || others
 done
 for what in "${!took[@]}"; do
-        # shellcheck disable=SC2086 # numbers
-        jq -nr --arg what "$what" --args '"bench-startup " + ({$what, ns: $ARGS.positional | map(tonumber)} | tostring)' \
-                ${took[$what]}
+        jq -nr --arg what "$what${BENCH_CROWD:+, $BENCH_CROWD are there}" --arg ns "${took[$what]}" --arg cpu "${worked[$what]}" \
+                'def numbers: [splits(" +") | select(. != "") | tonumber];
+                "bench-startup " + ({$what, ns: ($ns | numbers), cpu: ($cpu | numbers)} | tostring)'
 done
