@@ -15,7 +15,8 @@ import sys
 
 # What a function belongs to: the first that matches. What is inlined counts for who it is in.
 GROUPS = [(group, re.compile("|".join(prefixes.split()))) for group, prefixes in (
-    ("BPF programs and their helpers", "^bpf_ ^__bpf ^bpf.prog ^cls_bpf ^tcx_ redirect htab_ lookup_elem ^lookup_nulls ^jhash ^trie_"),
+    ("BPF programs and their helpers",
+     "^bpf_ ^__bpf ^bpf.prog ^cls_bpf ^tcx_ redirect htab_ lookup_elem ^lookup_nulls ^jhash ^trie_"),
     ("netfilter, conntrack, NAT",
      "^nf_ ^__nf ^nft_ conntrack ^ipt_ ^ip6t_ ^xt_ ^nfct ^siphash ^__siphash masq ^hash_conn ^hash_by ^udp_get_timeouts l4proto"),
     ("bridge", "^br_ ^__br ^fdb_ ^nbp_"),

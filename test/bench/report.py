@@ -25,8 +25,11 @@ def key(figure):
 def read_log(path):
     """One boot's figures, each with the least of its runs, their spread, and its share. What is more than the least is chance."""
     with open(path, encoding="utf-8", errors="replace") as log:
-        figures = [json.loads(line[len("bench "):]) for line in log if line.startswith("bench {")]
+        lines = list(log)
+    figures = [json.loads(line[len("bench "):]) for line in lines if line.startswith("bench {")]
+    systemd = any(line.startswith("=== boot") and "(systemd," in line for line in lines)
     for figure in figures:
+        figure["systemd"] = systemd
         figure["least"] = min(figure["ns"])
         figure["spread"] = round(max(figure["ns"]) / figure["least"] - 1, 4)
     host = {key(figure): figure["least"] for figure in figures if figure["peer"] == "host"}
@@ -83,12 +86,12 @@ def table(path):
                 print(f"| {'**' + peer + '**' if is_ours(peer) else peer} | {' | '.join(cells)} |")
     hosts = {}
     for figure in results["figures"]:
-        if figure["peer"] == "host":
+        if figure["peer"] == "host" and not figure["systemd"]:
             hosts.setdefault(key(figure), []).append(figure["least"])
     spread = sorted(figure["spread"] for figure in results["figures"])
     between = sorted((max(h) - min(h)) / min(h) for h in hosts.values())
     print(f"\nRuns of a figure lie apart by {spread[len(spread) // 2]:.1%} in the median and {spread[-1]:.1%} at most; "
-          f"the host's figures in {len(next(iter(hosts.values())))} boots by "
+          f"the host's figures in the {len(next(iter(hosts.values())))} boots without systemd by "
           f"{between[len(between) // 2]:.1%} and {between[-1]:.1%}.")
 
 

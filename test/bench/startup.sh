@@ -5,9 +5,13 @@
 #
 #   bench-startup {"what": ..., "ns": [...], "cpu": [...]}
 #
-# ns are nanoseconds until it is done, cpu what all of the machine's tasks had of its CPUs meanwhile: the work without the waiting.
+# ns are nanoseconds until it is done, cpu what all of the machine's tasks had of its CPUs meanwhile: the work without what is
+# waited for.
 #
-# BENCH_CROWD: so many containers of shunt's are there already, and only shunt has its turns.
+# BENCH_CROWD: so many containers of shunt's are there already, and only shunt has its turns. What each has of the kernel's
+# memory:
+#
+#   bench-memory {"crowd": ..., "slab": BYTES, "percpu": BYTES, "maps": BYTES of all of them together}
 . "$(dirname "$0")/bench.bash"
 
 declare -A took worked
@@ -49,7 +53,8 @@ mkdir -p /tmp/netavark
 
 # The first of a host loads the programs and makes the maps; the others find them.
 shunts() {
-        [ -n "${BENCH_CROWD:-}" ] || timed "shunt attach, the host's first" shunt attach one --netns /run/netns/one --driver "$driver"
+        [ -n "${BENCH_CROWD:-}" ] ||
+                timed "shunt attach, the host's first" shunt attach one --netns /run/netns/one --driver "$driver"
         ip netns add two
         timed "shunt attach" shunt attach two --netns /run/netns/two --driver "$driver"
         timed "shunt detach" shunt detach two
@@ -87,10 +92,21 @@ others() {
         kill "$(cat /tmp/pasta.pid)"
 }
 
-for ((i = 0; i < ${BENCH_CROWD:-0}; i++)); do
-        ip netns add crowd$i
-        shunt attach crowd$i --netns /run/netns/crowd$i --driver "$driver" >/dev/null
-done
+kilobytes() { awk -v field="$1:" '$1 == field { print $2 }' /proc/meminfo; }
+crowd() {
+        local i slab percpu
+        for ((i = 0; i <= $1; i++)); do echo "netns add crowd$i"; done | ip -batch -
+        shunt attach crowd0 --netns /run/netns/crowd0 --driver "$driver" >/dev/null
+        slab=$(kilobytes Slab) percpu=$(kilobytes Percpu)
+        for ((i = 1; i <= $1; i++)); do
+                shunt attach crowd$i --netns /run/netns/crowd$i --driver "$driver" >/dev/null
+        done
+        bpftool map show --json | jq -r --argjson crowd "$1" --argjson slab $(($(kilobytes Slab) - slab)) \
+                --argjson percpu $(($(kilobytes Percpu) - percpu)) \
+                '"bench-memory " + ({$crowd, slab: ($slab * 1024 / $crowd | floor), percpu: ($percpu * 1024 / $crowd | floor),
+                        maps: (map(.bytes_memlock) | add)} | tostring)'
+}
+[ -z "${BENCH_CROWD:-}" ] || crowd "$BENCH_CROWD"
 
 for ((round = -1; round < ${BENCH_ROUNDS:-50}; round++)); do
         # The first round is not counted: it loads modules and makes bridges.

@@ -37,11 +37,13 @@ def collect(cpu, programs, real, startup, counted):
     """The guest that counts has nothing else to do: its elapsed time is the work and what is waited for."""
     shares, rounds = ratios(lines(real, "bench"))
     here = {s["what"]: s["ns"] for s in lines(startup, "bench-startup")}
-    starts = [{"what": s["what"], "instructions": round(statistics.median(s["cpu"])), "elapsed": round(statistics.median(s["ns"])),
+    starts = [{"what": s["what"],
+               "instructions": round(statistics.median(s["cpu"])), "elapsed": round(statistics.median(s["ns"])),
                "ms": quartiles([ns / 1e6 for ns in here[s["what"]]], 2) if s["what"] in here else None,
                "rounds": len(here.get(s["what"], []))}
               for s in sorted(lines(counted, "bench-startup"), key=lambda s: statistics.median(s["cpu"]))]
-    json.dump({"cpu": cpu, "programs": lines(programs, "bench-program"), "rounds": rounds, "shares": shares, "startup": starts},
+    json.dump({"cpu": cpu, "programs": lines(programs, "bench-program"), "rounds": rounds, "shares": shares, "startup": starts,
+               "memory": lines(counted, "bench-memory")},
               sys.stdout, indent=1)
     print()
 
@@ -70,6 +72,9 @@ a nanosecond, nobody else there); then on this machine, interleaved: ms, median 
     for s in results["startup"]:
         here = "{1:.1f} ({0:.1f}-{2:.1f})".format(*s["ms"]) if s["ms"] else "-"
         print(f"| {s['what']} | {s['instructions'] / 1e6:.1f} | {s['elapsed'] / 1e6:.1f} | {here} | {s['rounds'] or '-'} |")
+    for m in results["memory"]:
+        print(f"\nEach of {m['crowd']} containers has {m['slab'] / 1e3:.0f} kB of slabs and {m['percpu'] / 1e3:.1f} kB"
+              f" of per-CPU memory, beside its namespace; all maps together have {m['maps'] / 1e6:.0f} MB.")
 
 
 if __name__ == "__main__":
