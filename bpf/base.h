@@ -34,13 +34,14 @@
  */
 enum verdict {
 	NEXT = TCX_NEXT,	/* not ours, or the host's stack shall have it */
+	PASS = TCX_PASS,	/* the host's stack shall have it, whoever is behind us */
 	DROP = TCX_DROP,
 	/* TCX_REDIRECT is what the redirect helpers return */
 };
 
 #define UNDECIDED (-2)	/* no verdict yet, of functions that may leave it to others */
 
-_Static_assert(TCX_NEXT == (int)NETKIT_NEXT && TCX_DROP == (int)NETKIT_DROP &&
+_Static_assert(TCX_NEXT == (int)NETKIT_NEXT && TCX_PASS == (int)NETKIT_PASS && TCX_DROP == (int)NETKIT_DROP &&
 	       TCX_REDIRECT == (int)NETKIT_REDIRECT, "one program serves both hooks");
 
 #define likely(x) __builtin_expect(!!(x), 1)

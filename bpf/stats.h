@@ -35,14 +35,14 @@ static __always_inline int drop(struct shunt_interface *who, enum shunt_drop why
 }
 
 /**
- * pass() - counts as sent what the host's stack shall carry on.
+ * pass() - counts as sent what the host's stack shall carry on. Behind us is what drops the rest, if anything is.
  *
  * Return: the verdict.
  */
 static __always_inline int pass(struct __sk_buff *skb, struct shunt_interface *from)
 {
 	count_tx(from, skb->len);
-	return NEXT;
+	return from->flags & SHUNT_F_SHUT ? PASS : NEXT;
 }
 
 #endif

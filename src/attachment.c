@@ -6,6 +6,7 @@
 #include "ipam.h"
 #include "registry.h"
 #include "route.h"
+#include "shut.h"
 
 static const int families[] = { AF_INET, AF_INET6 };
 
@@ -72,6 +73,11 @@ int attachment_create_pair(struct attachment *a, struct shunt_error *error)
 	r = registry_put(&a->instance->datapath, &a->key, &a->endpoint);
 	if (r < 0)
 		return shunt_fail(error, r, "cannot write the registry: %s", strerror(-r));
+	r = a->driver->gate ? shut_device(a->instance->host, a->endpoint.ifindex, &words) : 0;
+	if (r < 0)
+		return shunt_fail(error, r, "%s was made, but cannot be shut: %s", a->endpoint.host, words.text);
+	if (r > 0)
+		a->endpoint.flags |= SHUNT_F_SHUT;
 	shunt_parked_name(a->request->id, a->interface, parked);
 	r = a->handover ? netlink_ifindex(a->instance->host, parked, &a->peer)
 			: netlink_ifindex(a->container, a->interface, &a->peer);

@@ -11,9 +11,12 @@
  *	the host's routes to it		made anew, unless there is another's by now, or the host end is down: that
  *					is somebody's word, and routes come back when it is up again
  *
+ * Until then nothing gets out by a host end without shunt_from_ct: netkit drops what has no program, and so does what is behind
+ * it on veth (shut.h). A kernel that cannot have that hands it to the host's stack.
+ *
  * The gate of veth is inside the container's namespace, which cannot be entered by ID alone. Without it a container can
- * pass shunt_from_ct by; so the endpoint is taken back (I1). Until then it is open as far as the driver leaves it so: netkit
- * drops what has no program, veth hands it to the host's stack.
+ * pass shunt_from_ct by, and what is behind that; so the endpoint is taken back (I1), but it is open until then to one that
+ * is hostile.
  *
  * Where the whole bpffs was unmounted, programs and registry are gone together, and what is left are devices. One with our
  * kind of name and an ID as its alias has had its programs attached before it got that alias (attachment_configure_host()),

@@ -37,6 +37,7 @@ int pin_look(int at, const char *path, struct pin *ret)
 	if (info.type != BPF_LINK_TYPE_TCX && info.type != BPF_LINK_TYPE_NETKIT)
 		return -EBADF;
 	ret->ifindex = info.tcx.ifindex;
+	ret->inside = info.tcx.attach_type == BPF_NETKIT_PEER;
 	ret->here = info.tcx.ifindex != 0 && is_here(&info);
 	return 0;
 }

@@ -17,7 +17,7 @@ static int delete_device(const struct shunt_instance *instance, int at, const ch
 	r = pin_look(at, path, &pin);
 	if (r < 0 && r != -ENOENT && r != -EBADF)
 		return shunt_fail(error, r, "%s: cannot look at a link: %s", instance->state, strerror(-r));
-	if (r < 0 || pin.ifindex == 0)
+	if (r < 0 || pin.ifindex == 0 || pin.inside)
 		return 0;
 	if (!pin.here)
 		return shunt_fail(error, -EXDEV, "%s belongs to another network namespace, where its interface %u still is; go there",
@@ -54,8 +54,10 @@ static int sweep_endpoint(const struct shunt_instance *instance, int at, const c
 
 	if (!directory)
 		return shunt_fail(error, -errno, "%s/endpoints/%s: %m", instance->state, name);
-	/* Of netkit's two this one is at the host end; without it the pair never came up. */
+	/* Of netkit's two the first is at the host end. Without it the pair never came up, or somebody took it. */
 	r = delete_device(instance, dirfd(directory), "to_ct", error);
+	if (r == 0)
+		r = delete_device(instance, dirfd(directory), "from_ct", error);
 	if (r >= 0)
 		r = remove_links(instance, directory, error);
 	if (r >= 0 && unlinkat(at, name, AT_REMOVEDIR) < 0)

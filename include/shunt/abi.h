@@ -75,6 +75,7 @@ enum shunt_flag {
 	SHUNT_F_EXCEPT = 1 << 9,	/* some destinations are not masqueraded: SHUNT_RULES_EXCEPT */
 	SHUNT_F_ALLOW_OUT = 1 << 10,	/* only SHUNT_RULES_OUT may be begun with, beyond the network */
 	SHUNT_F_ALLOW_IN = 1 << 11,	/* only SHUNT_RULES_IN may begin from there */
+	SHUNT_F_SHUT = 1 << 12,		/* without shunt_from_ct nothing gets in by the host end: src/shut.h */
 	SHUNT_F_ALLOW = SHUNT_F_ALLOW_OUT | SHUNT_F_ALLOW_IN,
 };
 

@@ -38,14 +38,17 @@ read -r first second <<<"$hooks"
 if [ "$driver" = netkit ]; then
         check_equal "our two programs are on the host end" "$first shunt_from_ct, $second shunt_to_ct" "$(programs_on "$end")"
 else
-        check_equal "our two programs are on the host end" "$first shunt_to_ct, $second shunt_from_ct" "$(programs_on "$end")"
+        # And behind them what is in the place of netkit's policy, of which bpftool has no name.
+        check_equal "our two programs are on the host end" "clsact/ingress null, $first shunt_to_ct, $second shunt_from_ct" "$(programs_on "$end")"
 fi
 check_equal "our one program is on the wire" "tcx/ingress shunt_from_wire" "$(programs_on wire)"
 check_equal "none is on the loopback" "" "$(programs_on lo)"
 gate=$([ "$driver" = netkit ] || echo shunt_gate)
 check_equal "inside the container none, or veth's gate" "$gate" "$(ip netns exec one bpftool -j net show | jq -r '.[].tc[].name')"
-check_equal "no classic filter is on the host end" "" "$(tc filter show dev "$end" ingress 2>/dev/null; tc filter show dev "$end" egress 2>/dev/null)"
-check_not "no qdisc came with us" sh -c 'tc qdisc show | grep -q clsact'
+check_equal "no classic filter is on the host end, but for that" "$([ "$driver" = netkit ] || echo "65535 bpf")" \
+        "$(for at in ingress egress; do tc -j filter show dev "$end" $at 2>/dev/null | jq -r '.[] | select(.options) | "\(.pref) \(.kind)"'; done)"
+check_equal "no qdisc came with us, but for that" "$([ "$driver" = netkit ] || printf '%s\n' "$end" "$(host_end two)" | sort)" \
+        "$(tc -j qdisc show | jq -r '.[] | select(.kind == "clsact").dev' | sort)"
 
 # The counters are the container's: what it sent, and what reached it.
 before=$(shunt show one --json | jq -c '[.counters | .tx_packets, .rx_packets]')

@@ -26,7 +26,7 @@ soon() {
         until "$@" >/dev/null 2>&1; do ((SECONDS <= end)) || die "not within a minute: $*"; sleep 0.2; done
 }
 started() { systemctl show --property=ExecMainStartTimestampMonotonic --value shunt-gc.service; }
-wires() { bpftool -j net show | jq -r '[.[].tc[] | select(.name | startswith("shunt_from_wire")).devname] | sort | join(" ")'; }
+wires() { bpftool -j net show | jq -r '[.[].tc[] | select(.name // "" | startswith("shunt_from_wire")).devname] | sort | join(" ")'; }
 are_wires() { [ "$(wires)" = "$1" ]; }
 are_attached() { [ "$(shunt list --json | jq -r '[.[].id] | join(" ")')" = "$1" ]; }
 

@@ -25,6 +25,9 @@ filtered() {
         in_ct one "$here/net.py" forge eth0 - spoof 10.99.0.2 -- 10.207.0.77 >/dev/null
         check "$1: the filter is there" test "$(dropped one spoofed)" -gt "$before"
 }
+# Until gc comes nothing may get out without its filter. The kernel takes its time to let go of that.
+unfiltered() { ! bpftool net show | grep -q "$end.*shunt_from_ct"; }
+shut() { eventually unfiltered; check_not "$1: it is shut until then" in_ct one ping -n -c 1 -W 0.5 10.99.0.1; }
 found() { # WHAT REASON
         check_equal "$1: list says so" stale "$(state one)"
         check "$1: and what" grep -q "$2" <<<"$(reason one)"
@@ -43,12 +46,15 @@ filtered "at first"
 for name in from_ct to_ct; do
         rm "$pins/$end/$name"
         found "pin of $name removed" "took a program"
+        [ $name = to_ct ] || shut "pin of $name removed"
         healed "pin of $name removed" "0 endpoints removed, 1 mended, 0 uplinks changed"
         bpftool link detach pinned "$pins/$end/$name"
         found "link of $name detached" "took a program"
+        [ $name = to_ct ] || shut "link of $name detached"
         healed "link of $name detached" "0 endpoints removed, 1 mended, 0 uplinks changed"
 done
 rm "$pins/$end/from_ct" "$pins/$end/to_ct"
+shut "both pins removed"
 healed "both pins removed" "0 endpoints removed, 1 mended, 0 uplinks changed"
 
 # Routes.
@@ -142,16 +148,25 @@ if [ "$driver" = veth ]; then
 fi
 
 # The datapath is removed, and then all of the bpffs.
-rm -r /sys/fs/bpf/shunt/datapath
+rm -r /sys/fs/bpf/shunt/datapath "$pins/$(host_end one)/to_ct"
 check "gc behind a removed datapath" shunt gc
 check "leaves no device" no_links
 check "attach" shunt attach one --netns /run/netns/one --driver "$driver"
 check "attach" shunt attach two --netns /run/netns/two --driver "$driver"
 works "attached anew"
-umount /sys/fs/bpf
-mount -t bpf bpf /sys/fs/bpf -o mode=0700
+rm -r /sys/fs/bpf/shunt
 # The kernel takes its time to free the links, and a pair whose programs run is somebody's.
 eventually released
+shut "all that is pinned is removed"
+check_equal "all that is pinned is removed: gc takes what is left" "2 endpoints removed, 0 uplinks changed" "$(shunt gc)"
+nothing_left
+check "attach" shunt attach one --netns /run/netns/one --driver "$driver"
+check "attach" shunt attach two --netns /run/netns/two --driver "$driver"
+works "attached anew"
+umount /sys/fs/bpf
+mount -t bpf bpf /sys/fs/bpf -o mode=0700
+eventually released
+shut "bpffs unmounted"
 check_equal "bpffs unmounted: gc takes what is left" "2 endpoints removed, 0 uplinks changed" "$(shunt gc)"
 nothing_left
 shunt attach one --netns /run/netns/one --driver "$driver" >/dev/null

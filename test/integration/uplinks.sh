@@ -14,7 +14,7 @@ ip -n beyond addr add fd96::2/64 dev wire2 nodad
 ip -n beyond link set wire2 up
 ip -n beyond addr add 10.95.0.1/32 dev lo
 ip -n beyond addr add fd95::1/128 dev lo
-attached() { bpftool -j net show | jq -r '[.[].tc[] | select(.name | startswith("shunt_from_wire")) | "\(.devname) \(.name)"] | sort | join(", ")'; }
+attached() { bpftool -j net show | jq -r '[.[].tc[] | select(.name // "" | startswith("shunt_from_wire")) | "\(.devname) \(.name)"] | sort | join(", ")'; }
 # move DEVICE ROUTER4 ROUTER6: all goes there, and comes back the same way
 move() {
         ip route replace default via "$2" dev "$1"
