@@ -87,22 +87,23 @@ hops() {
         done
 }
 
-# path FROM: for count.c, for each test of BENCH_WAY marks about a short run and a long one; their difference is so many
+# path FROM TO: for count.c, for each PATH/TEST of BENCH_WAY marks about a short run and a long one; their difference is so many
 # transactions' way, and nothing else. And what the guest alone knows: where the kernel's functions lie (early: who reads that is
 # slow), modules and BPF programs.
 path() {
-        local address test mark=$bench/../../build/bench/mark
+        local address way test mark=$bench/../../build/bench/mark
         [ "$LAB_NAME" != host ] || symbols all ''
-        address=$(address_of beyond 4)
-        hops "$1" "$address"
-        for test in $BENCH_WAY; do
+        hops "$1" "$(address_of beyond 4)"
+        for way in $BENCH_WAY; do
+                test=${way#*/}
+                [ "${way%/*}" = out ] && address=$(address_of beyond 4) || address=$(address_of "$2" 4)
                 BENCH_PART=4 run_once "$1" "$address" 4 "$test" >/dev/null
                 $mark
                 BENCH_PART=4 run_once "$1" "$address" 4 "$test" >/dev/null
                 $mark
                 BENCH_PART=1 run_once "$1" "$address" 4 "$test" >/dev/null
                 $mark
-                echo "bench-way $LAB_NAME $test $((($(transactions "$test") * 3) / 4))"
+                echo "bench-way $LAB_NAME $way $((($(transactions "$test") * 3) / 4))"
         done
         symbols "$LAB_NAME" .
 }
@@ -125,7 +126,7 @@ measure() {
         done
         # What the kernel does some time behind an attach, it does now: a sleep costs a guest that counts nothing.
         [ "${LAB_COUNT:-no}" = no ] || sleep 10
-        if [ -n "${BENCH_WAY:-}" ]; then path "$1"; return; fi
+        if [ -n "${BENCH_WAY:-}" ]; then path "$@"; return; fi
         for family in ${BENCH_FAMILIES:-4 6}; do
                 for path in ${BENCH_PATHS:-out ct}; do
                         to=beyond

@@ -114,10 +114,11 @@ def row(name, cells):
 
 
 TITLES = {
-    "TCP_RR": "A transaction, a segment each way between a container's socket and one on another machine",
-    "UDP_STREAM": "One UDP packet of 64 bytes from a container's socket to one on another machine",
+    "out/TCP_RR": "A transaction, a segment each way between a container's socket and one on another machine",
+    "ct/TCP_RR": "The same between two containers; host: two processes on lo",
+    "out/UDP_STREAM": "One UDP packet of 64 bytes from a container's socket to one on another machine",
 }
-HOPS = {"netif_rx": "a packet goes through a backlog (one is the wire's far end)", "net_dev_xmit": "a packet is sent by a device"}
+HOPS = {"netif_rx": "waits in a CPU's backlog (once at the wire's far end)", "net_dev_xmit": "is sent by a device"}
 LINES = int(os.environ.get("BENCH_LINES", 40))
 
 
@@ -127,12 +128,18 @@ def table(path):
     tests = [test for test in TITLES if test in peers["host"]]
     for test in tests:
         print(f"{'' if test == tests[0] else chr(10)}### {TITLES[test]}: instructions\n")
-        way({peer: result[test] for peer, result in peers.items()}, {peer: result["hops"] for peer, result in peers.items()})
+        way({peer: result[test] for peer, result in peers.items()})
+    print(f"\n### How often a packet from a container to another machine\n\n{head(peers)}")
+    for event, title in HOPS.items():
+        row(title, [f"{sum(peer['hops'].get(event, {}).values()):.0f}" for peer in peers.values()])
 
 
-def way(peers, hops):
-    head = f"|  | {' | '.join(peers)} |\n|---|{'---:|' * len(peers)}"
-    print(head)
+def head(peers):
+    return f"|  | {' | '.join(peers)} |\n|---|{'---:|' * len(peers)}"
+
+
+def way(peers):
+    print(head(peers))
     sums = {peer: collections.Counter() for peer in peers}
     for peer, result in peers.items():
         for name, (insns, _) in result["functions"].items():
@@ -140,9 +147,7 @@ def way(peers, hops):
     for group in sorted({g for s in sums.values() for g in s}, key=lambda g: -max(s[g] for s in sums.values())):
         row(group, [f"{sums[peer][group]:.0f}" for peer in peers])
     row("**all**", [f"**{peers[peer]['total']:.0f}**" for peer in peers])
-    for event, title in HOPS.items():
-        row(title, [f"{sum(hops[p].get(event, {}).values()):.0f}" for p in peers])
-    print(f"\nThe functions that differ most from the host's:\n\n{head}")
+    print(f"\nThe functions that differ most from the host's:\n\n{head(peers)}")
     host = peers["host"]["functions"]
     cost = {p: {n: f[0] for n, f in r["functions"].items()} for p, r in peers.items()}
     names = {n for c in cost.values() for n in c}
