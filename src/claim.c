@@ -97,6 +97,30 @@ int claim_expand(struct claim *claim, const struct publication *specs, size_t n,
 	return 0;
 }
 
+/* Leads where it is to, for whom it is to, however many flows it had. */
+static bool is_same(const struct shunt_port *a, const struct shunt_port *b)
+{
+	return memcmp(&a->key, &b->key, sizeof(a->key)) == 0 && a->value.port == b->value.port &&
+	       memcmp(a->value.address, b->value.address, sizeof(a->value.address)) == 0 &&
+	       strncmp(a->value.service, b->value.service, sizeof(a->value.service)) == 0;
+}
+
+bool claim_forget_known(struct claim *claim)
+{
+	size_t n = claim->n_new;
+
+	claim->n_new = 0;
+	for (size_t i = 0; i < n; i++) {
+		size_t k = 0;
+
+		while (k < claim->n_all && !is_same(&claim->all[k], &claim->new[i]))
+			k++;
+		if (k == claim->n_all)
+			claim->new[claim->n_new++] = claim->new[i];
+	}
+	return claim->n_new < n;
+}
+
 /* An address that is not the host's would be taken from whoever has it. */
 static int check_hosts(const struct claim *claim, const struct publication *specs, size_t n, struct shunt_error *error)
 {

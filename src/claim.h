@@ -29,6 +29,9 @@ int claim_map_fail(int r, struct shunt_error *error);
 /* Makes single ports of what was asked for. */
 int claim_expand(struct claim *claim, const struct publication *specs, size_t n, struct shunt_error *error);
 
+/* Forgets what the endpoint has already just so. Return: whether there was any */
+bool claim_forget_known(struct claim *claim);
+
 /* Against the host's addresses, and what others have published: P1 and P3. */
 int claim_check(const struct claim *claim, const struct publication *specs, size_t n, struct shunt_error *error);
 

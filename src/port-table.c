@@ -168,6 +168,14 @@ int port_table_remove(const struct datapath *datapath, const struct shunt_port *
 	return r;
 }
 
+int port_table_restore(const struct datapath *datapath, const struct shunt_port *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (bpf_map_update_elem(datapath->fd[MAP_PUBLICATIONS], &list[i].key, &list[i].value, BPF_ANY) < 0)
+			return -errno;
+	return 0;
+}
+
 static int compare_hosts(const void *a, const void *b)
 {
 	const struct shunt_port *x = a, *y = b;

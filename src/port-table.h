@@ -28,6 +28,9 @@ int port_table_add(const struct datapath *datapath, const struct shunt_port *por
 /* None there is no error. */
 int port_table_remove(const struct datapath *datapath, const struct shunt_port *port);
 
+/* Puts back into "publications" what was removed of the list. */
+int port_table_restore(const struct datapath *datapath, const struct shunt_port *list, size_t n);
+
 /* Makes "published" what the list, which is all of "publications", says. */
 int port_table_rebuild(const struct datapath *datapath, const struct shunt_port *list, size_t n);
 

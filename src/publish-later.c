@@ -95,8 +95,29 @@ int publish_request(struct shunt_instance *instance, const struct shunt_endpoint
 	return request->n_publish > 0 ? claim(instance, endpoint, request->publish, request->n_publish, request->service, error) : 0;
 }
 
-int shunt_publish(struct shunt_instance *instance, const char *id, const char *interface, const char *const *texts, size_t n,
-		  const char *service, struct shunt_error *error)
+/* Flagged before the first port of it: P2. */
+static int flag(struct shunt_instance *instance, struct registry_entry *entry, struct shunt_error *error)
+{
+	int r;
+
+	entry->endpoint.flags |= SHUNT_F_PUBLISHED;
+	r = registry_put(&instance->datapath, &entry->key, &entry->endpoint);
+	if (r < 0)
+		return shunt_fail(error, r, "cannot write the registry: %s", strerror(-r));
+	r = interface_add_flag(&instance->datapath, entry->endpoint.ifindex, SHUNT_F_PUBLISHED);
+	return r < 0 ? shunt_fail(error, r, "cannot write the interface's entry: %s", strerror(-r)) : 0;
+}
+
+/* Whoever finds this under a free lock mends what we were killed at: endpoint_collect_unfinished(). */
+static int intend(struct shunt_instance *instance, const struct registry_entry *entry, struct shunt_error *error)
+{
+	int r = unfinished_put(&instance->datapath, &entry->key);
+
+	return r < 0 ? shunt_fail(error, r, "cannot write the map of what is unfinished: %s", strerror(-r)) : 0;
+}
+
+static int publish(struct shunt_instance *instance, const char *id, const char *interface, const char *const *texts, size_t n,
+		   const char *service, struct shunt_error *error)
 {
 	_cleanup_free_ struct publication *specs = NULL;
 	_cleanup_close_ int lock = -EBADF;
@@ -112,18 +133,18 @@ int shunt_publish(struct shunt_instance *instance, const char *id, const char *i
 		return lock;
 	if (entry.endpoint.flags & SHUNT_F_INTERNAL)
 		return shunt_fail(error, -EINVAL, "network %s is internal: nobody beyond it reaches %s", entry.endpoint.network, id);
-	entry.endpoint.flags |= SHUNT_F_PUBLISHED;
-	r = registry_put(&instance->datapath, &entry.key, &entry.endpoint);
+	r = intend(instance, &entry, error);
 	if (r < 0)
-		return shunt_fail(error, r, "cannot write the registry: %s", strerror(-r));
-	r = interface_add_flag(&instance->datapath, entry.endpoint.ifindex, SHUNT_F_PUBLISHED);
-	if (r < 0)
-		return shunt_fail(error, r, "cannot write the interface's entry: %s", strerror(-r));
-	return claim(instance, &entry.endpoint, texts, n, service, error);
+		return r;
+	r = flag(instance, &entry, error);
+	if (r >= 0)
+		r = claim(instance, &entry.endpoint, texts, n, service, error);
+	(void)unfinished_delete(&instance->datapath, &entry.key);
+	return r;
 }
 
-int shunt_unpublish(struct shunt_instance *instance, const char *id, const char *interface, const char *const *texts, size_t n,
-		    struct shunt_error *error)
+static int unpublish(struct shunt_instance *instance, const char *id, const char *interface, const char *const *texts, size_t n,
+		     struct shunt_error *error)
 {
 	_cleanup_free_ struct publication *specs = NULL;
 	_cleanup_close_ int lock = -EBADF;
@@ -133,7 +154,33 @@ int shunt_unpublish(struct shunt_instance *instance, const char *id, const char 
 	if (r < 0)
 		return r;
 	lock = take(instance, id, interface, &entry, error);
-	return lock < 0 ? lock : publish_release(instance, &entry.endpoint, specs, n, error);
+	if (lock < 0)
+		return lock;
+	r = intend(instance, &entry, error);
+	if (r < 0)
+		return r;
+	r = publish_release(instance, &entry.endpoint, specs, n, error);
+	(void)unfinished_delete(&instance->datapath, &entry.key);
+	return r;
+}
+
+/* Their own mark too, where they could not take it back: the lock is free again. */
+int shunt_publish(struct shunt_instance *instance, const char *id, const char *interface, const char *const *texts, size_t n,
+		  const char *service, struct shunt_error *error)
+{
+	int r = publish(instance, id, interface, texts, n, service, error);
+
+	(void)endpoint_collect_unfinished(instance, NULL);
+	return r;
+}
+
+int shunt_unpublish(struct shunt_instance *instance, const char *id, const char *interface, const char *const *texts, size_t n,
+		    struct shunt_error *error)
+{
+	int r = unpublish(instance, id, interface, texts, n, error);
+
+	(void)endpoint_collect_unfinished(instance, NULL);
+	return r;
 }
 
 int shunt_ports(struct shunt_instance *instance, struct shunt_port **ret, size_t *ret_n, struct shunt_error *error)

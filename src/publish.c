@@ -55,6 +55,14 @@ static int look(struct claim *claim, struct shunt_error *error)
 	return r < 0 ? claim_map_fail(r, error) : 0;
 }
 
+/* Makes "published" what the publications say. */
+static int rebuild(const struct claim *claim, struct shunt_error *error)
+{
+	int r = port_table_rebuild(&claim->instance->datapath, claim->all, claim->n_all);
+
+	return r < 0 ? claim_map_fail(r, error) : 0;
+}
+
 /* What the maps say and what is attached becomes what is in @list, which is all that is left. The bits are of @list. */
 static int settle(struct shunt_instance *instance, const struct port_set *bits, size_t n, struct shunt_error *error)
 {
@@ -114,6 +122,9 @@ int publish_claim(struct shunt_instance *instance, const struct shunt_endpoint *
 	r = look(&claim, error);
 	if (r >= 0)
 		r = claim_expand(&claim, specs, n, error);
+	/* Who asked for it was killed on the way, perhaps between two steps. */
+	if (r >= 0 && claim_forget_known(&claim))
+		r = rebuild(&claim, error);
 	if (r >= 0)
 		r = sockets_refresh_locals(instance, error);
 	if (r >= 0)
@@ -137,6 +148,19 @@ static bool is_wanted(const struct claim *claim, const struct shunt_port *port)
 		if (memcmp(&claim->new[i].key, &port->key, sizeof(port->key)) == 0)
 			return true;
 	return claim->n_new == 0;
+}
+
+/* As it was before give_back(), whose caller can try the same once more then. */
+static void keep(struct claim *claim)
+{
+	const struct datapath *datapath = &claim->instance->datapath;
+
+	for (size_t i = 0; i < claim->n_all; i++)
+		port_set_add(claim->bits, &claim->all[i].key.host);
+	(void)port_table_restore(datapath, claim->all, claim->n_all);
+	(void)port_table_rebuild(datapath, claim->all, claim->n_all);
+	(void)port_table_write_bits(datapath, claim->bits);
+	(void)sockets_attach(claim->instance, NULL);
 }
 
 /* Return: how many ports went, or an errno */
@@ -192,7 +216,12 @@ int publish_release(struct shunt_instance *instance, const struct shunt_endpoint
 		r = claim_expand(&claim, specs, n, error);
 	if (r >= 0)
 		r = check_there(&claim, error);
-	return r < 0 ? r : give_back(&claim, error);
+	if (r < 0)
+		return r;
+	r = give_back(&claim, error);
+	if (r < 0 && n > 0)
+		keep(&claim);
+	return r;
 }
 
 /* Removes what is of no endpoint. What one has that is just made or taken back is of a record that is there. */
@@ -234,9 +263,9 @@ int publish_mend(struct shunt_instance *instance, struct shunt_error *error)
 		r = remove_orphans(&claim, error);
 	if (r < 0)
 		return r;
-	r = port_table_rebuild(&instance->datapath, claim.all, claim.n_all);
+	r = rebuild(&claim, error);
 	if (r < 0)
-		return claim_map_fail(r, error);
+		return r;
 	*claim.bits = (struct port_set){};
 	for (size_t i = 0; i < claim.n_all; i++)
 		port_set_add(claim.bits, &claim.all[i].key.host);

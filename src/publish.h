@@ -14,9 +14,9 @@
  * @specs:	parsed together, so that no two have a port of one address
  * @service:	whose ports these are, or NULL
  *
- * All or nothing, but for a kill; what is left by one goes with the endpoint.
+ * All or nothing, but for a kill: the same once more makes it whole, and what is left by one goes with the endpoint.
  *
- * Return: 0; -EADDRINUSE: another's, who is named; -EEXIST: it has one of them already; -EADDRNOTAVAIL: of no address of the
+ * Return: 0, for what it has already just so too; -EADDRINUSE: another's, who is named; -EEXIST: it has one of them otherwise; -EADDRNOTAVAIL: of no address of the
  * host, or of a family that the container has not; -EINVAL: another's service
  */
 int publish_claim(struct shunt_instance *instance, const struct shunt_endpoint *endpoint, const struct publication *specs, size_t n,
@@ -29,6 +29,8 @@ int publish_request(struct shunt_instance *instance, const struct shunt_endpoint
 /**
  * publish_release() - Gives ports back
  * @n:	0 for all that the endpoint has
+ *
+ * All or nothing too, where it is not all that it has.
  *
  * Return: how many; -ENOENT for one that it has not; or another errno
  */

@@ -149,8 +149,11 @@ static int collect(struct shunt_instance *instance, const struct registry_entry 
 	if (r < 0)
 		return registry_fail(r, error);
 	if (!endpoint_is_dead(instance, &entry, reason, sizeof(reason))) {
-		(void)unfinished_delete(&instance->datapath, &entry.key);
-		return 0;
+		/* Killed behind its last step, or at its ports. */
+		r = entry.endpoint.flags & SHUNT_F_PUBLISHED ? publish_mend(instance, error) : 0;
+		if (r >= 0)
+			(void)unfinished_delete(&instance->datapath, &entry.key);
+		return r;
 	}
 	r = endpoint_teardown(instance, &entry.key, &entry.endpoint, false, error);
 	return r < 0 ? r : 1;

@@ -22,6 +22,8 @@ failed() {
                 expect "this is left behind '$said'" "$bare"
                 [ -z "$files" ] || die "$where: $files is left"
                 ;;
+        publish) expect "this is left behind '$said'" "$unpublished" ;;
+        unpublish) expect "this is left behind '$said'" "${with[$verb]}" ;;
         load)
                 run "$settle"
                 expect "this is left behind '$said'" "$bare"

@@ -4,6 +4,14 @@
 # that is and whomever it is about; its address is free, its ID attaches again, and nobody else notices.
 . "$(dirname "$0")/faults.bash"
 
+# Some of what was to be published may be, but then wholly: who is reached by it, who holds it, and the programs at sockets.
+ports_agree() {
+        local reached held pins
+        reached=$(sed -n 's/^published: \([0-9]*\).*/\1/p' <<<"$seen") held=$(sed -n 's/^publications: //p' <<<"$seen")
+        pins=$(grep -c '^/sys/fs/bpf/shunt/ports/' <<<"$seen" || true)
+        [[ $reached = "$held" && $pins = $((held > 0 ? 10 : 0)) && $seen == *"unfinished: 0"* ]] ||
+                die "$where: $held are published, $reached reached, with $pins programs: $seen"
+}
 # next_verb VERB: one of five, in turn
 next_verb() {
         local verb=$1 left=$bare
@@ -18,6 +26,8 @@ next_verb() {
         # Killed behind its last step, or before its first, it is whole, and nobody's to take away.
         if [ "$seen" != "$left" ]; then
                 case $verb:$((turn % 5)):$(state "${id[$verb]}") in
+                *publish:4:*) expect "the same once more does not make it whole" "$left" ;;
+                *publish:*:ready) ports_agree ;;
                 *:ready | *:pending) whole=$((whole + 1)) ;;
                 # It lives, and who attaches another leaves it as it is.
                 mend:3:stale) ;;

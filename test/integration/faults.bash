@@ -57,7 +57,9 @@ elsewhere() {
 }
 move() { ip link set "$parked" netns "$leader" name host0; }
 
-attach_one="shunt attach one --netns /run/netns/one --driver $driver --publish 8080:80 --publish 127.0.0.1:5300:53/udp"
+attach_bare="shunt attach one --netns /run/netns/one --driver $driver"
+attach_one="$attach_bare --publish 8080:80 --publish 127.0.0.1:5300:53/udp"
+ports="8080:80 127.0.0.1:5300:53/udp"
 attach_other="shunt attach other --netns /run/netns/other --driver $driver"
 pre="shunt nspawn pre web --driver $driver"
 space="$pre --mode namespace"
@@ -80,6 +82,8 @@ verbs() {
         verb leave web "shunt nspawn stop web" "$space" "$space"
         verb early one "shunt gc" "half 9" "$attach_one"
         verb mend one "shunt gc" "$attach_one && robbed" "$attach_one"
+        verb publish one "shunt publish one $ports" "$attach_bare" "shunt publish one $ports"
+        verb unpublish one "shunt unpublish one $ports" "$attach_one" "$attach_one"
         verb load one "$attach_one" : "$attach_one"
         verb unload one "shunt gc" "$attach_one && shunt detach one" "$attach_one"
 }
@@ -93,7 +97,8 @@ survey() {
         verbs
         run "$settle"; look; bare=$seen
         run "$attach_other"; look; with_other=$seen; run "shunt detach other"; run "$settle"
-        run "$attach_one"; look; for verb in attach detach gc early mend load unload; do with[$verb]=$seen; done
+        run "$attach_bare"; look; unpublished=$seen; run "shunt detach one"; run "$settle"
+        run "$attach_one"; look; for verb in attach detach gc early mend publish unpublish load unload; do with[$verb]=$seen; done
         run "shunt detach one"; run "$settle"
         run "$pre"; parked=$(</tmp/said); parked=${parked%:host0}
         look; for verb in pre stop; do with[$verb]=$seen; done
@@ -101,14 +106,15 @@ survey() {
         run "$space"; look; with[space]=$seen with[leave]=$seen; run "${end[space]}"; run "$settle"
         expect "something is left" "$bare"
         for verb in detach gc early stop leave unload; do after[$verb]=$bare; done
-        for verb in attach pre space post mend load; do after[$verb]=${with[$verb]}; done
+        for verb in attach pre space post mend publish load; do after[$verb]=${with[$verb]}; done
+        after[unpublish]=$unpublished
 }
 
 # works VERB: its endpoint, where that is whole behind it
 works() {
         local inside
         case $1 in
-        attach | mend | load) inside="ip netns exec one" ;;
+        attach | mend | publish | unpublish | load) inside="ip netns exec one" ;;
         post) inside="nsenter -t $leader -n" ;;
         space) inside="nsenter --net=/run/shunt/nspawn/web.netns" ;;
         *) return 0 ;;
@@ -166,7 +172,7 @@ faults() {
         machine
         traffic
         survey :
-        sweeps attach detach gc early mend pre space post stop leave
+        sweeps attach detach gc early mend publish unpublish pre space post stop leave
         traffic_went_on
         shunt detach keeper
         survey "shunt gc"

@@ -91,6 +91,7 @@ check_equal "and the port is free" taken "$(ports take tcp 127.0.0.2 9000)"
 
 echo "# afterwards"
 check "publish" shunt publish web 7001-7003:7000 127.0.0.1:7010:7000/udp
+check "and what is so already" shunt publish web 7003:7002 127.0.0.1:7010:7000/udp
 background /tmp/more in_ct web "$here/ports.py" answer web 7001 7002
 check_equal "is shown" "0.0.0.0:7001-7003:7000-7002/tcp 0.0.0.0:8080:80/tcp" "$(published web | tr ' ' '\n' | grep '^0.*tcp' | paste -sd' ')"
 check_equal "leads there" "web 10.99.0.1 127.0.0.1:7002" "$(ports ask tcp 127.0.0.1 7002)"
