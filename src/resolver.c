@@ -198,8 +198,8 @@ int resolver_text(unsigned families, char **ret, struct shunt_error *error)
 	}
 	if (r == -EHOSTUNREACH)
 		return shunt_fail(error, r, "the command has no names: no server in " RESOLVER_FILE "%s can be reached from its "
-				  "network; name one there that is neither loopback nor link-local%s",
-				  upstream ? " or " UPSTREAM_FILE : "", families_text(families));
+				  "network; name one %s that is neither loopback nor link-local%s", upstream ? " or " UPSTREAM_FILE : "",
+				  upstream ? "with DNS= in resolved.conf(5)" : "there", families_text(families));
 	if (r < 0)
 		return shunt_fail(error, r, RESOLVER_FILE " for the command: %s", strerror(-r));
 	*ret = TAKE_PTR(text);
