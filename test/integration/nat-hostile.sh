@@ -37,8 +37,8 @@ talkers "${own4[@]}" "${own6[@]}"
 # Who is masqueraded meanwhile, and who is published.
 background /tmp/server beyond "$here/nat.py" serve
 background /tmp/served ip netns exec two "$here/nat.py" serve 7002 two
-background /tmp/out ip netns exec two "$here/nat.py" speak tcp 10.99.0.2
-background /tmp/out6 ip netns exec two "$here/nat.py" speak tcp fd99::2
+speaker out two tcp 10.99.0.2
+speaker out6 two tcp fd99::2
 background /tmp/in ip netns exec beyond "$here/nat.py" spread 10 10.99.0.1 7100
 in=${backgrounds[-1]}
 # What two gets by masquerade and by its port, and what others get at that, are no names of the senders'.
@@ -85,11 +85,9 @@ check "nobody was made to believe anything" diff /tmp/before /tmp/after
 echo "# more flows than there is room for, from one container"
 check "40000 datagrams to other places" ip netns exec one "$here/nat.py" spray 40000 14000 10.99.0.2 10.99.0.3 10.99.0.4
 check_equal "who came by a published port goes on" "again two:10" "$(all_speak "$in" /tmp/in)"
-kill "${backgrounds[@]}" 2>/dev/null || true
-for talk in out out6; do
-        read -r words _ longest < <(spoken /tmp/$talk)
-        check "who is masqueraded went on: $words words answered, the longest wait was $longest ms" test "$words" -gt 10 -a "$longest" -lt 8000
-done
+hushed
+went_on out "masqueraded"
+went_on out6 "masqueraded"
 finish_background
 for ct in "${senders[@]}" two; do shunt detach "$ct"; done
 nothing_left

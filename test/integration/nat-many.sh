@@ -23,8 +23,8 @@ plain other
 background /tmp/server beyond "$here/nat.py" serve
 background /tmp/listener "$here/nat.py" serve
 # The host's own: a connection each way, while all else goes on.
-background /tmp/host-out "$here/nat.py" speak tcp 10.99.0.2
-background /tmp/host-in ip netns exec beyond "$here/nat.py" speak tcp fd99::1
+speaker out host tcp 10.99.0.2
+speaker in beyond tcp fd99::1
 
 echo "# as many as can be told apart"
 # Half of them from each of two containers, so that both want the same ports to the same places.
@@ -59,11 +59,9 @@ done
 ok "of $((count * 4 / 5)) connections before, $(entries '255,255,10,59,0,[0-9]+$') are still known"
 again "after those"
 
-kill "${backgrounds[@]}"
-for talk in out in; do
-        read -r words _ longest < <(spoken /tmp/host-$talk)
-        check "the host's own, $talk: $words words answered, the longest wait was $longest ms" test "$words" -gt 20 -a "$longest" -lt 8000
-done
+hushed
+went_on out "which is the host's own"
+went_on in "which is the host's own"
 finish_background
 for ct in one two other; do shunt detach $ct; done
 nothing_left

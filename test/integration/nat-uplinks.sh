@@ -31,24 +31,12 @@ move() {
 # speakers: connections and datagrams to beyond, all the time
 speakers() {
         local way
-        speakers=()
         for way in "tcp4 tcp 10.97.0.1" "udp4 udp 10.97.0.1" "tcp6 tcp fd97::1" "udp6 udp fd97::1"; do
                 read -r name kind server <<<"$way"
-                background "/tmp/$name" ip netns exec one "$here/nat.py" speak "$kind" "$server"
-                speakers+=("${backgrounds[-1]}")
+                speaker "$name" one "$kind" "$server"
         done
 }
-# hushed: ends them
-hushed() { kill "${speakers[@]}"; wait "${speakers[@]}" 2>/dev/null || true; }
 lines() { [ "$(wc -l <"$1")" -ge "$2" ]; }
-# went_on NAME WHAT: it was seen by one name alone, and hardly anything was lost
-went_on() {
-        local names words lost longest
-        read -r words lost longest < <(spoken "/tmp/$1")
-        names=$(grep -vc '^ready$' "/tmp/$1")
-        check "$1 goes on, $2: $words words answered, $lost lost, the longest wait was $longest ms" \
-                test "$words" -gt 3 -a "$names" = 2 -a "$lost" -le 3
-}
 
 seen_as "by the first wire" 10.99.0.1 fd99::1
 echo "# answers by the other uplink, which only trusts what it would send by itself"

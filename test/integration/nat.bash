@@ -47,7 +47,7 @@ gather() {
         "${@:2}" >"$1" 2>&1 &
         backgrounds+=($!)
         until grep -q ready "$1"; do
-                [ $SECONDS -lt $end ] || die "not within 100 s: ${*:2}: $(cat "$1")"
+                kill -0 "${backgrounds[-1]}" 2>/dev/null && [ $SECONDS -lt $end ] || die "it ended, or is not there within 100 s: ${*:2}: $(cat "$1")"
                 nap 50000
         done
 }
@@ -57,15 +57,27 @@ all_speak() {
         before=$(grep -c again "$2") || true
         kill -USR1 "$1"
         until [ "$(grep -c again "$2")" -gt "$before" ]; do
-                [ $SECONDS -lt $end ] || die "not within 100 s: $2: $(tail -n 1 "$2")"
+                kill -0 "$1" 2>/dev/null && [ $SECONDS -lt $end ] || die "it ended, or has said nothing for 100 s: $2: $(tail -n 1 "$2")"
                 nap 50000
         done
         tail -n 1 "$2"
 }
-# spoken FILE: what a "speak" said at last, once it was killed
-spoken() {
-        eventually sh -c "tail -n 1 $1 | grep -qE '^[0-9]+ [0-9]+ [0-9]+$'"
-        tail -n 1 "$1"
+# speaker NAME host|NETNS KIND HOST [SPORT]: one who speaks all the time. hushed: ends them all, behind some more answers.
+speaker() {
+        local in=()
+        [ "$2" = host ] || in=(ip netns exec "$2")
+        background "/tmp/$1" "${in[@]}" "$here/nat.py" speak "${@:3}"
+        speakers+=("${backgrounds[-1]}")
+}
+speakers=()
+hushed() { kill "${speakers[@]}"; wait "${speakers[@]}" || true; speakers=(); }
+# went_on NAME WHAT: it was seen by one name alone, no connection has ended, and hardly any datagram was lost
+went_on() {
+        local names words lost longest
+        read -r words lost longest < <(tail -n 1 "/tmp/$1")
+        names=$(grep -vc '^ready$' "/tmp/$1")
+        check "$1 goes on, $2: $words words answered, $lost lost, the longest wait was $longest ms" \
+                test "$words" -gt 3 -a "$names" = 2 -a "$lost" -le 3
 }
 
 web_page() {
@@ -97,13 +109,10 @@ print(socket.inet_ntop(socket.AF_INET6, socket.inet_pton(socket.AF_INET6, input(
 listens() { ip netns exec "$1" ss -Hltn "sport = $2" | grep -q LISTEN; }
 # measure NETNS SERVER OPTION...
 measure() {
-        local netns=$1 server=$2
+        local netns=$1 server=$2 end=$((SECONDS + 60))
         shift 2
         # A server is busy until it has seen that the last client has left.
-        for _ in {1..20}; do
-                ip netns exec "$netns" iperf3 -c "$server" -J "$@" >/tmp/iperf3 && break
-                nap 200000
-        done
+        until ip netns exec "$netns" iperf3 -c "$server" -J "$@" >/tmp/iperf3 || [ $SECONDS -ge $end ]; do nap 200000; done
         check "iperf3 $* to $server: $(jq -r '.end | (.sum_received // .sum).bits_per_second / 1e6 | floor' /tmp/iperf3) Mbit/s" \
                 jq -e '.end | (.sum_received // .sum).bytes > 100000' /tmp/iperf3
 }

@@ -17,7 +17,9 @@
                                    of TCP the name of the error that ends it, and when killed, after four more
                                    answers, "ANSWERED LOST LONGEST", the last in ms
   nat.py spray COUNT SPORT HOST... one socket sends a datagram to each of COUNT ports and HOSTs, which nobody answers
-  nat.py ports LOW HIGH HOST       a datagram from each of these ports, which is answered: prints how many were
+  nat.py say HOST SPORT PORT       a datagram from that port, and no wait for an answer
+  nat.py ports LOW HIGH HOST [SECONDS]  a datagram from each of these ports, which is answered: prints how many were. After so
+                                   long none is waited for (20)
   nat.py burst COUNT HOST...       as resolvers do: sockets that are not connected ask all HOSTs at once, several times; prints
                                    how many questions, and how many answers were from who was asked
   nat.py refused HOST              prints the error that a connected socket gets from a port where nobody listens, and who told
@@ -40,10 +42,16 @@ def family(address):
     return socket.AF_INET6 if ":" in address else socket.AF_INET
 
 
+def many():
+    """Makes room for connections: 1024 is what a process gets from a kernel where nobody has said otherwise."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (20000, 20000))
+
+
 def serve(port=PORT, own_name=""):
     def name(peer):
         return ("%s %d %s" % (peer[0].removeprefix("::ffff:"), peer[1], own_name)).encode().ljust(ANSWER - WORD)
 
+    many()
     tcp = socket.create_server(("::", int(port)), family=socket.AF_INET6, dualstack_ipv6=True, backlog=1024)
     udp = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
     udp.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
@@ -104,7 +112,7 @@ def answer_to(sock, word):
 def connect(kind, host, sport=0, port=PORT):
     sock = socket.socket(family(host), socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    sock.settimeout(PATIENCE if kind == "tcp" else 5)
+    sock.settimeout(PATIENCE if kind == "tcp" else 20)
     if sport:
         sock.bind(("", int(sport)))
     sock.connect((host, int(port)))
@@ -143,7 +151,7 @@ def all_speak(socks):
 
 
 def crowd(count, *hosts):
-    resource.setrlimit(resource.RLIMIT_NOFILE, (20000, 20000))
+    many()
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
     socks = [connect("tcp", hosts[number % len(hosts)]) for number in range(int(count))]
     first = all_speak(socks)
@@ -161,8 +169,6 @@ def crowd(count, *hosts):
 def spread(count, host, port):
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
     socks, word = [connect("tcp", host, 0, port) for number in range(int(count))], "ready"
-    for sock in socks:
-        sock.settimeout(5)
     while True:
         names = [who[2] if who else "lost" for who in all_speak(socks)]
         print(word, *("%s:%d" % (name, names.count(name)) for name in sorted(set(names))), flush=True)
@@ -192,7 +198,7 @@ def speak(kind, host, sport=0):
 
     signal.signal(signal.SIGTERM, end)
     sock = connect(kind, host, sport)
-    sock.settimeout(PATIENCE if kind == "tcp" else 1)
+    sock.settimeout(PATIENCE if kind == "tcp" else 3)
     number = 0
     # Who is killed speaks on until he was answered again: whatever happened before must not have harmed him.
     while enough is None or (answered < enough and lost < 10):
@@ -230,19 +236,23 @@ def spray(count, sport, *hosts):
                 raise
 
 
-def ports(low, high, host):
-    socks, answered = [], 0
+def say(host, sport, port):
+    connect("udp", host, sport, port).send(b"x" * WORD)
+
+
+def ports(low, high, host, seconds=20):
+    socks, answered, end = [], 0, time.monotonic() + float(seconds)
     for port in range(int(low), int(high) + 1):
         sock = connect("udp", host, port)
-        sock.settimeout(1)
         sock.send(b"%16d" % port)
         socks.append(sock)
     for sock in socks:
+        sock.settimeout(max(0.01, end - time.monotonic()))
         try:
             receive(sock, b"%16d" % sock.getsockname()[1])
             answered += 1
         except OSError:
-            sock.settimeout(0.01)
+            pass
     print(answered)
 
 
@@ -250,7 +260,7 @@ def burst(count, *hosts):
     asked = right = 0
     for number in range(int(count)):
         with socket.socket(family(hosts[0]), socket.SOCK_DGRAM) as sock:
-            sock.settimeout(5)
+            sock.settimeout(20)
             # Two questions, A and AAAA, to each server, as a resolver in a hurry.
             open_questions = {(host, b"%15d%d" % (number, kind)) for host in hosts for kind in range(2)}
             asked += len(open_questions)
@@ -315,7 +325,7 @@ def trace(host):
 
 if __name__ == "__main__":
     if len(sys.argv) < 2 or sys.argv[1] not in (
-        "serve", "ask", "seen", "crowd", "spread", "serial", "speak", "spray", "ports", "burst", "refused", "trace"
+        "serve", "ask", "seen", "crowd", "spread", "serial", "speak", "spray", "say", "ports", "burst", "refused", "trace"
     ):
         sys.exit(__doc__)
     try:

@@ -8,8 +8,8 @@ export SHUNT_NETWORKS=/tmp/networks
 mkdir -p $SHUNT_NETWORKS
 # network NAME JSON
 network() { echo "$2" >"$SHUNT_NETWORKS/$1.json"; }
-ask() { local where=$1; shift; in_ct "$where" timeout "${patience:-10}" "$here/ports.py" ask "$@"; }
-ask_beyond() { beyond timeout "${patience:-10}" "$here/ports.py" ask "$@"; }
+ask() { local where=$1; shift; in_ct "$where" timeout "${patience:-40}" "$here/ports.py" ask "$@"; }
+ask_beyond() { beyond timeout "${patience:-40}" "$here/ports.py" ask "$@"; }
 # answer NAME NAMESPACE PORT...: somebody there answers, and says with which address he is spoken to
 answer() { local name=$1 where=$2; shift 2; background "/tmp/$name" ip netns exec "$where" "$here/ports.py" answer "$name" "$@"; }
 # away NAME...: they go, with their namespaces
@@ -77,7 +77,6 @@ shunt gc >/dev/null
 check_equal "also behind gc" there "$(ask one tcp 10.99.0.2 80 | cut -d ' ' -f 1)"
 sets() { bpftool -j map dump pinned /sys/fs/bpf/shunt/datapath/rules | jq '[.[].key[4:8]] | unique | map(select(.[0] == "0x06" or (.[0] | ltrimstr("0x") | test("[6e]$")))) | length'; }
 check_equal "there are two sets of rules" 2 "$(sets)"
-sleep 1
 kill -TERM "$talker"
 wait "$talker" || true
 check "what was begun goes on" test "$(tail -n 1 /tmp/talk | cut -d ' ' -f 1)" -ge 5
@@ -172,7 +171,6 @@ check "upgrade makes a larger one" shunt upgrade
 check_equal "which has that room" 131072 "$(room)"
 check_equal "and all flows" "$known" "$(port)"
 check_not "doctor is content" sh -c "shunt doctor | grep 'ask.* flows'"
-sleep 1
 kill -TERM "$talker"
 wait "$talker" || true
 check "what was begun goes on" test "$(tail -n 1 /tmp/talk | cut -d ' ' -f 1)" -ge 5

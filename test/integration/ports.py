@@ -10,8 +10,9 @@
   ports.py take tcp|udp ADDRESS PORT [hold]
                                    binds, and listens; prints "taken" or the error's name. To hold: says "ready", until killed
   ports.py who HOST PORT N         with such servers: who answers N connections
-  ports.py talk HOST PORT N FILE   N connections; says "ready", and once there is no FILE, of whose connections all go on, or
-                                   some, or none
+  ports.py talk HOST PORT N FILE GONE
+                                   N connections; says "ready", and once there is no FILE, of whose connections all go on, or
+                                   some, or none, as GONE's should
 """
 import errno
 import os
@@ -21,7 +22,7 @@ import sys
 import threading
 import time
 
-PATIENCE = 5
+PATIENCE = 30
 
 
 def family(address):
@@ -105,16 +106,21 @@ def who(host, port, n):
     print(*sorted({connect(host, port)[1] for _ in range(int(n))}))
 
 
-def talk(host, port, n, until):
+def talk(host, port, n, until, gone):
     talks, told = [connect(host, port) for _ in range(int(n))], {}
+    talks.sort(key=lambda talk: talk[1] == gone)  # who may say nothing has had time to, when all others have answered
     print("ready", flush=True)
     while os.path.exists(until):
         time.sleep(0.05)
-    for sock, name in talks:
-        goes_on = told.setdefault(name, [])
-        sock.settimeout(0.3)
+    for sock, _ in talks:
         try:
             sock.sendall(b"?")
+        except OSError:
+            pass  # as is seen below
+    for sock, name in talks:
+        goes_on = told.setdefault(name, [])
+        sock.settimeout(0.1 if name == gone else PATIENCE)
+        try:
             goes_on.append(sock.recv(64).decode().startswith(name + " "))
         except OSError:
             goes_on.append(False)
