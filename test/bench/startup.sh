@@ -15,10 +15,11 @@
 . "$(dirname "$0")/bench.bash"
 
 declare -A took worked
-# now: sets when, and what tasks have had of the CPUs until then
+# now: sets when, and what tasks have had of the CPUs until then, if the kernel tells that
 now() {
         local word
         when=${EPOCHREALTIME/[.,]/} had=0
+        [ -r /proc/schedstat ] || return 0
         while read -r -a word; do [[ ${word[0]} != cpu* ]] || had=$((had + word[7])); done </proc/schedstat
 }
 # timed WHAT COMMAND...: one turn
