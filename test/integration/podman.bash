@@ -1,13 +1,14 @@
 # A podman with the files that `make install` puts where it looks for hooks, in $hooks, and an image, "box", of a busybox.
-# Sourced behind lib.bash.
+# Sourced behind lib.bash. What it makes is in $place.
 # shellcheck shell=bash
-make -s -C "$here/../.." -o all install PREFIX=/tmp/prefix >/dev/null
-hooks=/tmp/prefix/share/containers/oci/hooks.d
-cat >/etc/containers/storage.conf <<'CONF'
+place=${place:-/tmp}
+make -s -C "$here/../.." -o all install PREFIX=$place/prefix >/dev/null
+hooks=$place/prefix/share/containers/oci/hooks.d
+cat >/etc/containers/storage.conf <<CONF
 [storage]
 driver = "vfs"
 runroot = "/run/containers"
-graphroot = "/tmp/containers"
+graphroot = "$place/containers"
 CONF
 cat >/etc/containers/containers.conf <<CONF
 [containers]

@@ -93,15 +93,18 @@ accelerator() {
 }
 
 # Sets qemu to the command that boots the guest: the kernel's console goes to the file CONSOLE, what is on the second
-# serial line and on the virtio port is up to the caller.
+# serial line and on the virtio port is up to the caller. It ends with the guest's first boot, unless $reboots is "yes": then one
+# that has died stays so, rather than to begin anew.
 qemu_command() { # KERNEL SHARE CONSOLE APPEND
-        local kernel=$1 share=$2 console=$3 append=$4
+        local kernel=$1 share=$2 console=$3 append=$4 panic=-1
+        local -a once=(-no-reboot)
+        if [ "$reboots" = yes ]; then panic=0 once=(); fi
         local drive=if=none,format=raw,snapshot=on,cache=unsafe
         qemu=(
                 env TMPDIR=/var/tmp setpriv --pdeathsig KILL
-                qemu-system-x86_64 -nodefaults -display none -no-reboot -m "$memory"
+                qemu-system-x86_64 -nodefaults -display none "${once[@]}" -m "$memory"
                 -kernel "/lab/kernel/$kernel/vmlinuz" -initrd "$(initramfs "$kernel")"
-                -append "console=ttyS0 panic=-1 oops=panic systemd.mask=serial-getty@ttyS0.service lab.kernel=$kernel $append"
+                -append "console=ttyS0 panic=$panic oops=panic systemd.mask=serial-getty@ttyS0.service lab.kernel=$kernel $append"
                 -drive "$drive,id=root,file=$(root_image)" -device virtio-blk-pci,drive=root
                 -drive "$drive,id=share,file=$share" -device virtio-blk-pci,drive=share
                 -chardev "file,id=console,path=$console" -serial chardev:console
