@@ -144,7 +144,7 @@ refuse 'subnet 10.50.0.0/30 is full' attach --network bad
 shunt detach other
 rm $networks/bad.json
 mkfifo $networks/bad.json
-refuse "$networks/bad.json.*no regular file" timeout 5 shunt attach box --netns /run/netns/box --network bad
+refuse "$networks/bad.json.*no regular file" timeout 60 shunt attach box --netns /run/netns/box --network bad
 
 echo "# rights"
 refuse 'user namespace.*pasta' unshare --user --map-root-user shunt attach box --netns /run/netns/box

@@ -87,7 +87,8 @@ beliefs() {
                 ip -n $netns neigh | sed -n 's/^\(10.99.0.[12]\|fd99::[12]\) .*lladdr \([0-9a-f:]*\).*/\1 \2/p'
         done
 }
-# talked: ends them, if nobody has before. No wait may have been so long that a person would look.
+# talked: ends them, if nobody has before. No wait may have been so long that it was for the next but few of TCP's repetitions, which is
+# more than any machine is busy for.
 talked() {
         local talk words longest
         check "the talks went on" kill "${talks[@]}"
@@ -95,7 +96,7 @@ talked() {
         for talk in host beyond; do
                 read -r words longest < <(tail -n 1 "/tmp/talk-$talk")
                 echo "# $talk: $words words answered, the longest wait was $longest ms"
-                check "$talk never waited for long" test "$longest" -lt 8000
+                check "$talk never waited for long" test "$longest" -lt 30000
         done
         finish_background
 }

@@ -11,8 +11,8 @@ mkdir -p $networks /tmp/theirs
 chmod 1777 /tmp
 chown 65534 /tmp/theirs
 ip netns add box
-attach() { timeout 10 shunt attach box --netns /run/netns/box --driver "$driver" "$@"; }
-try() { timeout 10 shunt attach box --netns "$1" --driver "$driver"; }
+attach() { timeout 60 shunt attach box --netns /run/netns/box --driver "$driver" "$@"; }
+try() { timeout 60 shunt attach box --netns "$1" --driver "$driver"; }
 network() { printf '%s\n' "$good" >"$networks/n.json"; }
 
 echo "# --netns"
