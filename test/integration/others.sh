@@ -166,6 +166,8 @@ ours() {
 # theirs WHEN: the same for podman's and Docker's
 theirs() {
         local pair from to port
+        # An address that is new speaks for nobody until it is known to be nobody else's.
+        eventually sh -c '! ip -n pod -6 addr show tentative | grep -q .'
         for pair in "pod 10.99.0.2 7000" "pod fd99::2 7000" "beyond 10.99.0.1 8000" "beyond fd99::1 8000" "${@:2}"; do
                 read -r from to port <<<"$pair"
                 tcp "$from" "$to" "$port" || die "$1: no TCP from $from to $to port $port"
