@@ -64,7 +64,7 @@ forget true
 goes_on "when both are"
 age 90000
 goes_on "after more than a day"
-check_equal "with two entries for each" "4 4" "$(entries '255,255,10,207,[0-9]+,[0-9]+$') $(entries '253,151,0,.*')"
+check_equal "with two entries for each" "4 4" "$(entries '255,255,10,207,[0-9]+,[0-9]+$' '253,151,0,.*')"
 
 finish_background
 for ct in one few other; do shunt detach $ct; done

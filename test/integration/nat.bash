@@ -39,8 +39,12 @@ forget() {
                 \"map delete pinned $flows key hex \(.key | map(ltrimstr(\"0x\")) | join(\" \"))\"" >/tmp/forget
         bpftool batch file /tmp/forget >/dev/null
 }
-# entries [ADDRESS]: how many there are, or how many come from such an address, which is an expression of decimal numbers
-entries() { bpftool map dump pinned $flows | grep -cE "^ {12}\"source\": \[.*${1:-}" || true; }
+# entries ADDRESS...: how many come from such addresses, which are expressions of decimal numbers
+entries() {
+        local address
+        bpftool map dump pinned $flows >/tmp/entries
+        for address; do grep -cE "^ {12}\"source\": \[.*$address" /tmp/entries || true; done | xargs
+}
 # gather FILE COMMAND...: as background, for a crowd that needs longer
 gather() {
         local end=$((SECONDS + 100))
