@@ -144,7 +144,13 @@ __global int try_port(struct __sk_buff *skb, struct attempt *a, __u32 port)
 }
 
 #define TRIES 64
-#define STRIDE 7919	/* prime, so that it meets all of a range that is no multiple of it */
+
+/*
+ * Primes, so that each meets all of a range that is no multiple of it. Sockets go by different ones: with one alone, taken ports
+ * would grow into rows, and who begins in a row of 64 finds none, as one flow in a hundred in a range of which nine tenths are taken.
+ */
+#define STRIDES 8
+static const __u32 strides[STRIDES] = { 7919, 7927, 7933, 7937, 7949, 7951, 7963, 7993 };
 
 /**
  * claim_port() - finds a port for a flow, and claims it.
@@ -157,6 +163,7 @@ __global int try_port(struct __sk_buff *skb, struct attempt *a, __u32 port)
 __global int claim_port(struct __sk_buff *skb, struct attempt *a, const struct shunt_tuple *tuple)
 {
 	__u32 own, span, at, step;
+	__u64 first;
 	const word *address;
 
 	if (!a || !tuple)
@@ -167,9 +174,11 @@ __global int claim_port(struct __sk_buff *skb, struct attempt *a, const struct s
 	span = (a->port_high - a->port_low + 1) & 0x1ffff;
 	if (!span)
 		return -1;
-	step = span % STRIDE ? STRIDE % span : 1;
 	address = (const word *)tuple->source;
-	at = mix(mix(flow_secret ^ address[0]) ^ address[1] ^ (__u64)own << 8 ^ tuple->protocol) % span;
+	first = mix(mix(flow_secret ^ address[0]) ^ address[1] ^ (__u64)own << 8 ^ tuple->protocol);
+	step = strides[first >> 32 & (STRIDES - 1)];
+	step = span % step ? step % span : 1;
+	at = first % span;
 	for (int i = 0; i < TRIES; i++) {
 		if (try_port(skb, a, a->port_low + at) == 0)
 			return 0;
