@@ -37,6 +37,8 @@ check_equal "the wire does not forward" 0 "$(cat $conf/wire/forwarding)"
 check_equal "nor does the host" 0 "$(cat $conf/all/forwarding)"
 check_equal "only our own device does" 1 "$(cat "$conf/$(host_end one)/forwarding")"
 beyond ip addr add fd98::1/128 dev lo
+# An address is in the routing table when some worker of the kernel's has put it there.
+eventually beyond sh -c 'ip -6 route get fd98::1 | grep -q ^local'
 check "the container gets out by it" in_ct one ping -n -c 1 -W 5 fd98::1
 check "and so does the host" ping6 fd98::1
 advertise
