@@ -81,8 +81,6 @@ static __always_inline bool begins(const struct packet *packet)
 	return packet->kind == KIND_WHOLE && !packet->reply;
 }
 
-#define REFUSED (-3)	/* no verdict either: the container is to be told */
-
 /* let_out() but for its refusal, which takes more of the stack than is left below it. */
 __global int judge_out(struct __sk_buff *skb, struct shunt_interface *from, struct shunt_address *to)
 {

@@ -15,6 +15,8 @@
 #include <linux/in.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
+#include <linux/tcp.h>
+#include <linux/udp.h>
 
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_endian.h>
@@ -39,7 +41,12 @@ enum verdict {
 	/* TCX_REDIRECT is what the redirect helpers return */
 };
 
-#define UNDECIDED (-2)	/* no verdict yet, of functions that may leave it to others */
+/* No verdicts yet, of functions that leave it to their caller, who has more of the stack to spend. */
+#define UNDECIDED (-2)
+#define REFUSED (-3)		/* the container is to be told that this is not allowed */
+#define TO_HOST (-4)		/* to_host() has it */
+#define TTL_ENDS (-5)		/* the container is to be told that there are no hops left */
+#define EXCEEDS(mtu) (-0x100 - (int)(mtu))	/* and that it is too big, in bytes of the network layer */
 
 _Static_assert(TCX_NEXT == (int)NETKIT_NEXT && TCX_PASS == (int)NETKIT_PASS && TCX_DROP == (int)NETKIT_DROP &&
 	       TCX_REDIRECT == (int)NETKIT_REDIRECT, "one program serves both hooks");

@@ -10,28 +10,6 @@
 /* Given by the loader: nobody out there can tell which port a socket will get. */
 const volatile __u64 flow_secret;
 
-/* A flow about to be made. */
-struct attempt {
-	struct shunt_tuple key;		/* of the reply's entry; dport is the port that is tried */
-	struct shunt_flow reply;
-	struct shunt_flow original;
-	__u32 port_low;			/* both included */
-	__u32 port_high;
-	__u32 closed_port;		/* one that was taken by a flow which both sides have closed; 0: none */
-	bool host;			/* the address is the host's, whose sockets must not have the port */
-	bool ranged;			/* only ports that are for masquerading */
-	bool desperate;			/* takes closed_port, too */
-	bool opens;			/* a connection, whatever was before it */
-};
-
-/* Too large for the stack beside all else that is on the way here. */
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct attempt);
-} attempts SEC(".maps");
-
 /* Return: whether a socket of the host would receive a packet of this tuple (F4). */
 __global int host_listens(struct __sk_buff *skb, const struct shunt_tuple *tuple)
 {
@@ -258,17 +236,22 @@ static __always_inline struct shunt_flow *flow_make(struct __sk_buff *skb, struc
  */
 static __noinline void flow_as_is(const struct packet *packet, __u32 from, __u32 to, __u32 now)
 {
-	struct shunt_flow same = { .state = SHUNT_FLOW_ORIGINAL | SHUNT_FLOW_AS_IS, .seen = now }, reply = same;
-	struct shunt_tuple back;
+	__u32 zero = 0;
+	struct attempt *a = bpf_map_lookup_elem(&attempts, &zero);
 
-	invert(&back, &packet->tuple);
-	reply.to = back;
-	reply.state = SHUNT_FLOW_AS_IS;
-	reply.from_ifindex = same.to_ifindex = to;
-	reply.to_ifindex = same.from_ifindex = from;
-	same.to = packet->tuple;
-	bpf_map_update_elem(&flows, &back, &reply, BPF_ANY);
-	bpf_map_update_elem(&flows, &packet->tuple, &same, BPF_ANY);
+	if (!a)
+		return;
+	__builtin_memset(a, 0, sizeof(*a));
+	invert(&a->key, &packet->tuple);
+	a->reply.to = a->key;
+	a->reply.state = SHUNT_FLOW_AS_IS;
+	a->reply.from_ifindex = a->original.to_ifindex = to;
+	a->reply.to_ifindex = a->original.from_ifindex = from;
+	a->original.to = packet->tuple;
+	a->original.state = SHUNT_FLOW_ORIGINAL | SHUNT_FLOW_AS_IS;
+	a->reply.seen = a->original.seen = now;
+	bpf_map_update_elem(&flows, &a->key, &a->reply, BPF_ANY);
+	bpf_map_update_elem(&flows, &packet->tuple, &a->original, BPF_ANY);
 }
 
 #endif

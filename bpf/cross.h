@@ -6,6 +6,7 @@
 #define SHUNT_BPF_CROSS_H
 
 #include "allow.h"
+#include "learn.h"
 
 /*
  * From netkit, redirecting means to send by the receiver's host end, where shunt_to_ct counts it; there is no shorter
@@ -44,6 +45,7 @@ static __always_inline int to_container(struct __sk_buff *skb, struct shunt_inte
 					struct shunt_address *to, __u32 size)
 {
 	int why = forbidden(from, to);
+	bool tracked = false;
 
 	if (unlikely(why >= 0))
 		return drop(from, why);
@@ -51,6 +53,7 @@ static __always_inline int to_container(struct __sk_buff *skb, struct shunt_inte
 		why = let_out(skb, from, to);
 		if (why != UNDECIDED)
 			return why;
+		tracked = true;
 		eth = headers(skb, L3 + sizeof(struct iphdr));
 		if (unlikely(!eth))
 			return drop(from, SHUNT_DROP_MALFORMED);
@@ -59,6 +62,8 @@ static __always_inline int to_container(struct __sk_buff *skb, struct shunt_inte
 		return pass(skb, from);
 	if (unlikely(size > to->mtu))
 		return too_big(skb, from, to->mtu);
+	if (likely(skb->ingress_ifindex == 0 && !tracked && !((from->flags | to->flags) & SHUNT_F_ETHERNET)))
+		shortcut_across(skb, to->ifindex, to->mtu);
 	return cross(skb, from, eth, to);
 }
 

@@ -7,6 +7,7 @@
 
 #include "fib.h"
 #include "icmp.h"
+#include "learn.h"
 #include "stats.h"
 
 /* Sends an error, made in place, back to the wire: by the way that a packet of the endpoint would take. */
@@ -89,6 +90,15 @@ static __always_inline struct ethhdr *frame(struct __sk_buff *skb, const __u32 l
 	return eth;
 }
 
+/* Packets of no flow: those to a container that has none. */
+static __always_inline void shortcut_inside(struct __sk_buff *skb, const struct shunt_address *to, __u32 masquerade, const __u32 l3)
+{
+	struct shortcut *s = l3 && !(to->flags & (masquerade | SHUNT_F_ALLOW)) ? shortcut_plain(skb, WAY_IN, false) : NULL;
+
+	if (s)
+		shortcut_in(s, to->ifindex, to->mtu, to->mac);
+}
+
 /* What is too big but may be fragmented goes in whole: no device refuses on arrival what exceeds its MTU. */
 static __always_inline int deliver4(struct __sk_buff *skb, struct shunt_interface *me, struct shunt_address *to,
 				    const __u32 l3)
@@ -103,6 +113,7 @@ static __always_inline int deliver4(struct __sk_buff *skb, struct shunt_interfac
 	if (unlikely(packet_size(skb) > to->mtu && ip->frag_off & bpf_htons(IP4_DF)))
 		return bounce(skb, me, to->ifindex, COMPLAIN_TOO_BIG, NULL);
 	decrease_ttl4(ip);
+	shortcut_inside(skb, to, SHUNT_F_MASQUERADE4, l3);
 	return hand_over(skb, me, eth, to->mac, to->ifindex);
 }
 
@@ -119,6 +130,7 @@ static __always_inline int deliver6(struct __sk_buff *skb, struct shunt_interfac
 	if (unlikely(packet_size(skb) > to->mtu))
 		return bounce(skb, me, to->ifindex, COMPLAIN_TOO_BIG, NULL);
 	decrease_ttl6(skb, ip);
+	shortcut_inside(skb, to, SHUNT_F_MASQUERADE6, l3);
 	return hand_over(skb, me, eth, to->mac, to->ifindex);
 }
 

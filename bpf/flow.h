@@ -137,6 +137,28 @@ static __always_inline bool same_tuple(const struct shunt_tuple *a, const struct
 	       a->dport == b->dport;
 }
 
+/* A flow about to be made. */
+struct attempt {
+	struct shunt_tuple key;		/* of the reply's entry; dport is the port that is tried */
+	struct shunt_flow reply;
+	struct shunt_flow original;
+	__u32 port_low;			/* both included */
+	__u32 port_high;
+	__u32 closed_port;		/* one that was taken by a flow which both sides have closed; 0: none */
+	bool host;			/* the address is the host's, whose sockets must not have the port */
+	bool ranged;			/* only ports that are for masquerading */
+	bool desperate;			/* takes closed_port, too */
+	bool opens;			/* a connection, whatever was before it */
+};
+
+/* Too large for the stack. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct attempt);
+} attempts SEC(".maps");
+
 #define STATE_KEPT (SHUNT_FLOW_ORIGINAL | SHUNT_FLOW_MASQUERADE | SHUNT_FLOW_AS_IS)	/* from a flow's beginning to its end */
 
 /**
@@ -148,21 +170,23 @@ static __always_inline bool same_tuple(const struct shunt_tuple *a, const struct
  */
 static __noinline int flow_renew(struct packet *packet, struct shunt_flow *flow, __u32 now)
 {
-	struct shunt_flow *other, fresh = {};
-	struct shunt_tuple key, back;
-	__u32 state = flow->state;
+	__u32 state = flow->state, zero = 0;
+	struct attempt *a = bpf_map_lookup_elem(&attempts, &zero);
+	struct shunt_flow *other;
 
-	invert(&key, &flow->to);
-	invert(&back, &packet->tuple);
-	other = bpf_map_lookup_elem(&flows, &key);
+	if (!a)
+		return -1;
+	invert(&a->key, &flow->to);
+	invert(&a->reply.to, &packet->tuple);
+	other = bpf_map_lookup_elem(&flows, &a->key);
 	if (packet->kind == KIND_ERROR) {
 		return -1;
 	} else if (other) {
 		state |= other->state;
-		if (!other->seen || host_end_gone(flow->to_ifindex) || !same_tuple(&other->to, &back) ||
-		    (flow_dead(&key, other, now) && flow_dead(&key, flow, now)))
+		if (!other->seen || host_end_gone(flow->to_ifindex) || !same_tuple(&other->to, &a->reply.to) ||
+		    (flow_dead(&a->key, other, now) && flow_dead(&a->key, flow, now)))
 			goto forget;
-	} else if (host_end_gone(flow->to_ifindex) || flow_dead(&key, flow, now)) {
+	} else if (host_end_gone(flow->to_ifindex) || flow_dead(&a->key, flow, now)) {
 		goto forget;
 	}
 	state = next_state(packet, flow, state) & ~STATE_KEPT;
@@ -173,12 +197,13 @@ static __noinline int flow_renew(struct packet *packet, struct shunt_flow *flow,
 		other->seen = now;
 		return 0;
 	}
-	fresh.to = back;
-	fresh.from_ifindex = flow->to_ifindex;
-	fresh.to_ifindex = flow->from_ifindex;
-	fresh.state = state | ((flow->state & STATE_KEPT) ^ SHUNT_FLOW_ORIGINAL);
-	fresh.seen = now;
-	if (bpf_map_update_elem(&flows, &key, &fresh, BPF_NOEXIST) == 0)
+	__builtin_memset(&a->original, 0, sizeof(a->original));
+	a->original.to = a->reply.to;
+	a->original.from_ifindex = flow->to_ifindex;
+	a->original.to_ifindex = flow->from_ifindex;
+	a->original.state = state | ((flow->state & STATE_KEPT) ^ SHUNT_FLOW_ORIGINAL);
+	a->original.seen = now;
+	if (bpf_map_update_elem(&flows, &a->key, &a->original, BPF_NOEXIST) == 0)
 		return 0;
 forget:
 	bpf_map_delete_elem(&flows, &packet->tuple);

@@ -21,18 +21,19 @@ static __always_inline bool is_uplink(__u32 ifindex)
 	return bpf_map_lookup_elem(&uplinks, &ifindex);
 }
 
-/* By the host's stack. Return: the verdict, or UNDECIDED if it is of a flow to another container. */
+/* By the host's stack. Return: the verdict, or TO_HOST. */
 static __always_inline int by_stack(struct __sk_buff *skb, struct shunt_interface *from, bool perhaps)
 {
 	int verdict;
 
 	if (likely(!(from->flags & SHUNT_F_ALLOW)))
-		return perhaps ? to_host(skb, from) : pass(skb, from);
+		return perhaps ? TO_HOST : pass(skb, from);
 	verdict = let_out(skb, from, NULL);
-	return verdict == UNDECIDED ? to_host(skb, from) : verdict;
+	return verdict == UNDECIDED ? TO_HOST : verdict;
 }
 
-static __always_inline int from_ct4(struct __sk_buff *skb, struct shunt_interface *from)
+/* Return: the verdict, TO_HOST, TTL_ENDS or EXCEEDS(). */
+static __noinline int from_ct4(struct __sk_buff *skb, struct shunt_interface *from)
 {
 	struct ethhdr *eth = headers(skb, L3 + sizeof(struct iphdr));
 	struct iphdr *ip = (struct iphdr *)(eth + 1);
@@ -56,10 +57,8 @@ static __always_inline int from_ct4(struct __sk_buff *skb, struct shunt_interfac
 	on_link = in_subnet4(ip->daddr, from);
 	if (unlikely(on_link && ip->daddr != from->gateway4))
 		return refuse(skb, from, SHUNT_DROP_NO_ENDPOINT, COMPLAIN_NO_HOST, 0);
-	if (unlikely((from->flags & (SHUNT_F_KERNEL | SHUNT_F_INTERNAL)) == SHUNT_F_KERNEL)) {
-		verdict = by_stack(skb, from, perhaps4(skb, ip));
-		return verdict == UNDECIDED ? by_flow(skb, from) : verdict;
-	}
+	if (unlikely((from->flags & (SHUNT_F_KERNEL | SHUNT_F_INTERNAL)) == SHUNT_F_KERNEL))
+		return by_stack(skb, from, perhaps4(skb, ip));
 	if (from->flags & (SHUNT_F_MASQUERADE4 | SHUNT_F_PUBLISHED | SHUNT_F_ALLOW)) {
 		verdict = by_flow(skb, from);
 		if (verdict == UNDECIDED && unlikely(from->flags & SHUNT_F_ALLOW_OUT))
@@ -74,12 +73,8 @@ static __always_inline int from_ct4(struct __sk_buff *skb, struct shunt_interfac
 
 	fill4(skb, &fib, ip, skb->ifindex, packet_size(skb));
 	answer = look_up(skb, &fib, from->flags & SHUNT_F_MASQUERADE4 ? BPF_FIB_LOOKUP_SRC : 0);
-	if (answer == BPF_FIB_LKUP_RET_NOT_FWDED && (from->flags & SHUNT_F_ALLOW || perhaps4(skb, ip))) {
-		verdict = to_host(skb, from);
-		if (verdict == UNDECIDED)
-			verdict = by_flow(skb, from);
-		return verdict == UNDECIDED ? drop(from, SHUNT_DROP_NO_ENDPOINT) : verdict;
-	}
+	if (answer == BPF_FIB_LKUP_RET_NOT_FWDED && (from->flags & SHUNT_F_ALLOW || perhaps4(skb, ip)))
+		return TO_HOST;
 	if (unlikely(answer || on_link || from->flags & SHUNT_F_INTERNAL))
 		return unrouted(skb, from, answer, ip->ttl > 1 ? fib.mtu_result : 0, on_link);
 	if (unlikely(!is_uplink(fib.ifindex)))
@@ -96,11 +91,13 @@ static __always_inline int from_ct4(struct __sk_buff *skb, struct shunt_interfac
 		ip = (struct iphdr *)(eth + 1);
 	}
 	decrease_ttl4(ip);
+	if (!(from->flags & SHUNT_F_ALLOW))
+		shortcut_out(skb, &fib, from->flags & (SHUNT_F_MASQUERADE4 | SHUNT_F_PUBLISHED));
 	count_tx(from, skb->len);
 	return send_by(&fib);
 }
 
-static __always_inline int from_ct6(struct __sk_buff *skb, struct shunt_interface *from)
+static __noinline int from_ct6(struct __sk_buff *skb, struct shunt_interface *from)
 {
 	struct ethhdr *eth = headers(skb, L3 + sizeof(struct ipv6hdr));
 	struct ipv6hdr *ip = (struct ipv6hdr *)(eth + 1);
@@ -124,10 +121,8 @@ static __always_inline int from_ct6(struct __sk_buff *skb, struct shunt_interfac
 	on_link = in_subnet6(&ip->daddr, from);
 	if (unlikely(on_link && !same6(&ip->daddr, (const struct shunt_in6 *)from->gateway6)))
 		return refuse(skb, from, SHUNT_DROP_NO_ENDPOINT, COMPLAIN_NO_HOST, 0);
-	if (unlikely((from->flags & (SHUNT_F_KERNEL | SHUNT_F_INTERNAL)) == SHUNT_F_KERNEL)) {
-		verdict = by_stack(skb, from, perhaps6(skb, ip));
-		return verdict == UNDECIDED ? by_flow(skb, from) : verdict;
-	}
+	if (unlikely((from->flags & (SHUNT_F_KERNEL | SHUNT_F_INTERNAL)) == SHUNT_F_KERNEL))
+		return by_stack(skb, from, perhaps6(skb, ip));
 	if (from->flags & (SHUNT_F_MASQUERADE6 | SHUNT_F_PUBLISHED | SHUNT_F_ALLOW)) {
 		verdict = by_flow(skb, from);
 		if (verdict == UNDECIDED && unlikely(from->flags & SHUNT_F_ALLOW_OUT))
@@ -142,12 +137,8 @@ static __always_inline int from_ct6(struct __sk_buff *skb, struct shunt_interfac
 
 	fill6(skb, &fib, ip, skb->ifindex, packet_size(skb));
 	answer = look_up(skb, &fib, from->flags & SHUNT_F_MASQUERADE6 ? BPF_FIB_LOOKUP_SRC : 0);
-	if (answer == BPF_FIB_LKUP_RET_NOT_FWDED && (from->flags & SHUNT_F_ALLOW || perhaps6(skb, ip))) {
-		verdict = to_host(skb, from);
-		if (verdict == UNDECIDED)
-			verdict = by_flow(skb, from);
-		return verdict == UNDECIDED ? drop(from, SHUNT_DROP_NO_ENDPOINT) : verdict;
-	}
+	if (answer == BPF_FIB_LKUP_RET_NOT_FWDED && (from->flags & SHUNT_F_ALLOW || perhaps6(skb, ip)))
+		return TO_HOST;
 	if (unlikely(answer || on_link || from->flags & SHUNT_F_INTERNAL))
 		return unrouted(skb, from, answer, ip->hop_limit > 1 ? fib.mtu_result : 0, on_link);
 	if (unlikely(!is_uplink(fib.ifindex)))
@@ -164,24 +155,49 @@ static __always_inline int from_ct6(struct __sk_buff *skb, struct shunt_interfac
 		ip = (struct ipv6hdr *)(eth + 1);
 	}
 	decrease_ttl6(skb, ip);
+	if (!(from->flags & SHUNT_F_ALLOW))
+		shortcut_out(skb, &fib, from->flags & (SHUNT_F_MASQUERADE6 | SHUNT_F_PUBLISHED));
 	count_tx(from, skb->len);
 	return send_by(&fib);
 }
 
-static __always_inline int from_ct(struct __sk_buff *skb)
+/* What has no shortcut. */
+static __noinline int from_ct_long(struct __sk_buff *skb)
 {
 	__u32 ifindex = skb->ifindex;
 	struct shunt_interface *from = bpf_map_lookup_elem(&interfaces, &ifindex);
+	int verdict;
 
 	if (unlikely(!from))
 		return DROP;
 	if (unlikely(skb->vlan_present))
 		return drop(from, SHUNT_DROP_MALFORMED);
-	if (skb->protocol == PROTO_IP)
-		return from_ct4(skb, from);
-	if (skb->protocol == PROTO_IP6)
-		return from_ct6(skb, from);
-	return drop(from, SHUNT_DROP_PROTOCOL);
+	if (unlikely(skb->protocol != PROTO_IP && skb->protocol != PROTO_IP6))
+		return drop(from, SHUNT_DROP_PROTOCOL);
+	verdict = skb->protocol == PROTO_IP ? from_ct4(skb, from) : from_ct6(skb, from);
+	if (verdict == TO_HOST) {
+		verdict = to_host(skb, from);
+		if (verdict == UNDECIDED)
+			verdict = by_flow(skb, from);
+		if (unlikely(verdict == UNDECIDED))
+			return drop(from, SHUNT_DROP_NO_ENDPOINT);
+	}
+	if (unlikely(verdict == TTL_ENDS))
+		return ttl_used_up(skb, from);
+	if (unlikely(verdict <= EXCEEDS(0)))
+		return refuse(skb, from, SHUNT_DROP_TOO_BIG, COMPLAIN_TOO_BIG, EXCEEDS(0) - verdict);
+	return verdict;
+}
+
+static __always_inline int from_ct(struct __sk_buff *skb)
+{
+	int verdict = UNDECIDED;
+
+	if (likely(skb->protocol == PROTO_IP))
+		verdict = take_shortcut(skb, true, true);
+	else if (skb->protocol == PROTO_IP6)
+		verdict = take_shortcut(skb, false, true);
+	return likely(verdict != UNDECIDED) ? verdict : from_ct_long(skb);
 }
 
 #endif

@@ -7,8 +7,8 @@
 
 #include "deliver.h"
 #include "fragment.h"
+#include "learn.h"
 #include "published.h"
-#include "translate.h"
 
 #define ADMITTED 0	/* no verdict yet */
 
@@ -38,13 +38,17 @@ static __always_inline int admit(struct shunt_address *to, bool forged, struct s
 	return ADMITTED;
 }
 
-/* Translates a packet of a flow and hands it to its container. @base: where the network header is. Return: the verdict. */
+/*
+ * Translates a packet of a flow and hands it to its container. @base: where the network header is. Return: the verdict; or TTL_ENDS
+ * or EXCEEDS(), and then the packet may have been moved, but is as it was.
+ */
 static __noinline int deliver_flow(struct __sk_buff *skb, __u32 base, struct packet *packet, struct shunt_flow *flow,
 				   struct shunt_interface *me)
 {
 	__u32 ifindex = flow->to_ifindex;
 	struct shunt_address *to = NULL;
 	__u8 mac[ETH_ALEN] = {};
+	struct shortcut *s;
 	struct ethhdr *eth;
 	__u8 ttl;
 
@@ -62,9 +66,9 @@ static __noinline int deliver_flow(struct __sk_buff *skb, __u32 base, struct pac
 	if (unlikely(me->flags & SHUNT_F_KERNEL))
 		ttl = 64;	/* the host's stack looks at it, and at the size */
 	else if (unlikely(packet_size(skb) > me->mtu && (!packet->ipv4 || ((struct iphdr *)(eth + 1))->frag_off & bpf_htons(IP4_DF))))
-		return bounce(skb, me, ifindex, COMPLAIN_TOO_BIG, packet->tuple.destination);
+		return EXCEEDS(me->mtu);
 	if (unlikely(ttl <= 1))
-		return bounce(skb, me, ifindex, COMPLAIN_TTL, packet->tuple.destination);
+		return TTL_ENDS;
 	if (unlikely(retell(skb, packet, flow)))
 		return drop(me, SHUNT_DROP_MALFORMED);
 	if (unlikely(me->flags & SHUNT_F_KERNEL))
@@ -83,6 +87,9 @@ static __noinline int deliver_flow(struct __sk_buff *skb, __u32 base, struct pac
 		decrease_ttl4((struct iphdr *)(eth + 1));
 	else
 		decrease_ttl6(skb, (struct ipv6hdr *)(eth + 1));
+	s = base ? shortcut_flow(skb, packet, flow) : NULL;
+	if (s)
+		shortcut_in(s, ifindex, me->mtu, mac);
 	return hand_over(skb, me, eth, mac, ifindex);
 }
 
@@ -128,6 +135,7 @@ static __noinline int of_flow(struct __sk_buff *skb, __u32 base)
 	struct shunt_interface *me = NULL;
 	struct shunt_flow *flow;
 	__u32 now, ifindex;
+	int verdict;
 
 	if (read_packet(skb, base, &packet) || (packet.kind == KIND_LATER && fragment_ports(&packet)))
 		return NEXT;
@@ -153,7 +161,10 @@ static __noinline int of_flow(struct __sk_buff *skb, __u32 base)
 	}
 	if (packet.fragment && packet.kind == KIND_WHOLE)
 		fragment_ports(&packet);
-	return deliver_flow(skb, base, &packet, flow, me);
+	verdict = deliver_flow(skb, base, &packet, flow, me);
+	if (unlikely(verdict == TTL_ENDS || verdict <= EXCEEDS(0)))
+		return bounce(skb, me, ifindex, verdict == TTL_ENDS ? COMPLAIN_TTL : COMPLAIN_TOO_BIG, packet.tuple.destination);
+	return verdict;
 }
 
 /**
@@ -204,6 +215,7 @@ static __always_inline int from_wire6(struct __sk_buff *skb, const __u32 l3)
 	return deliver6(skb, me, to, l3);
 }
 
+/* Without shortcuts. */
 static __always_inline int from_wire(struct __sk_buff *skb, const __u32 l3)
 {
 	if (skb->pkt_type != 0 /* PACKET_HOST */ || skb->vlan_present)
@@ -213,6 +225,24 @@ static __always_inline int from_wire(struct __sk_buff *skb, const __u32 l3)
 	if (skb->protocol == PROTO_IP6)
 		return from_wire6(skb, l3);
 	return NEXT;
+}
+
+/* A function of its own, so that it has the stack for itself. */
+static __noinline int from_ethernet_long(struct __sk_buff *skb)
+{
+	return from_wire(skb, ETH_HLEN);
+}
+
+/* The same of an uplink with Ethernet headers, the only ones that there are shortcuts from. */
+static __always_inline int from_ethernet(struct __sk_buff *skb)
+{
+	int verdict = UNDECIDED;
+
+	if (likely(skb->protocol == PROTO_IP))
+		verdict = take_shortcut(skb, true, false);
+	else if (skb->protocol == PROTO_IP6)
+		verdict = take_shortcut(skb, false, false);
+	return likely(verdict != UNDECIDED) ? verdict : from_ethernet_long(skb);
 }
 
 #endif

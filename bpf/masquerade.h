@@ -11,9 +11,9 @@
 
 #include "cross.h"
 #include "fragment.h"
+#include "learn.h"
 #include "published.h"
 #include "rules.h"
-#include "translate.h"
 
 static __always_inline bool masquerades(const struct shunt_interface *from, bool ipv4)
 {
@@ -33,6 +33,7 @@ static __noinline int send_out(struct __sk_buff *skb, struct shunt_interface *fr
 {
 	struct bpf_redir_neigh hop = { .nh_family = flow->way_family };
 	__u32 uplink = flow->way_ifindex;
+	struct shortcut *s;
 	struct ethhdr *eth;
 
 	__builtin_memcpy(hop.ipv6_nh, flow->way_hop, sizeof(hop.ipv6_nh));
@@ -46,6 +47,12 @@ static __noinline int send_out(struct __sk_buff *skb, struct shunt_interface *fr
 	else
 		decrease_ttl6(skb, (struct ipv6hdr *)(eth + 1));
 	count_tx(from, skb->len);
+	s = flow->way_until ? shortcut_flow(skb, packet, flow) : NULL;
+	if (s) {
+		shortcut_leads(s, uplink, flow->way_mtu, skb->ifindex);
+		s->way = WAY_OUT;
+		s->hop = hop;
+	}
 	return bpf_redirect_neigh(uplink, &hop, sizeof(hop), 0);
 }
 
@@ -71,7 +78,7 @@ static __noinline int send_across(struct __sk_buff *skb, struct shunt_interface 
 	if (unlikely(!to || to->ifindex != flow->to_ifindex))
 		return drop(from, SHUNT_DROP_NO_ENDPOINT);
 	if (unlikely(packet_size(skb) > to->mtu))
-		return refuse(skb, from, SHUNT_DROP_TOO_BIG, COMPLAIN_TOO_BIG, to->mtu);
+		return EXCEEDS(to->mtu);
 	if (unlikely(retell(skb, packet, flow)))
 		return drop(from, SHUNT_DROP_MALFORMED);
 	eth = headers(skb, L3 + sizeof(struct iphdr));
@@ -83,7 +90,7 @@ static __noinline int send_across(struct __sk_buff *skb, struct shunt_interface 
 /**
  * by_flow() - sends a packet of a flow that is known, and up to date.
  *
- * Return: the verdict, or UNDECIDED. The packet may have been moved, but is as it was.
+ * Return: the verdict; or UNDECIDED, TTL_ENDS or EXCEEDS(), and then the packet may have been moved, but is as it was.
  */
 __global int by_flow(struct __sk_buff *skb, struct shunt_interface *from)
 {
@@ -113,10 +120,10 @@ __global int by_flow(struct __sk_buff *skb, struct shunt_interface *from)
 		return pass(skb, from);		/* to the host */
 	/* TTL first, as in the kernel. */
 	if (unlikely(ttl_of(skb, packet.ipv4) <= 1))
-		return ttl_used_up(skb, from);
+		return TTL_ENDS;
 	/* Also what may be fragmented: the host's stack would, and send it with the container's own address. */
 	if (unlikely(packet_size(skb) > flow->way_mtu))
-		return flow->state & SHUNT_FLOW_AS_IS ? UNDECIDED : refuse(skb, from, SHUNT_DROP_TOO_BIG, COMPLAIN_TOO_BIG, flow->way_mtu);
+		return flow->state & SHUNT_FLOW_AS_IS ? UNDECIDED : EXCEEDS(flow->way_mtu);
 	return send_out(skb, from, &packet, flow);
 }
 

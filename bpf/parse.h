@@ -12,6 +12,12 @@
 
 #define MAX_EXTENSIONS 8	/* headers walked before the packet is given up on; stacks agree on fewer */
 
+/* Read anew: of a copy, whose upper half the compiler clears, the verifier does not know what it is. */
+static __always_inline void *packet_end(struct __sk_buff *skb)
+{
+	return (void *)(long)*(volatile __u32 *)&skb->data_end;
+}
+
 /**
  * headers() - makes the first @size bytes readable and writable in place.
  * @size: a constant, the Ethernet header included
@@ -35,6 +41,7 @@ static __always_inline struct ethhdr *headers(struct __sk_buff *skb, const __u32
 
 /* What the kernel knows of a packet and __sk_buff does not tell. Found by name, wherever this kernel has it. */
 struct sk_buff {
+	struct net_device *dev;
 	__u16 csum_start;	/* from the buffer's head, as is mac_header */
 	__u16 csum_offset;	/* from csum_start */
 	__u16 mac_header;

@@ -34,7 +34,7 @@ static __noinline int refuse(struct __sk_buff *skb, struct shunt_interface *from
  * TTL first, as in the kernel; what may be fragmented is left to the host's stack, which can: but it would send it with the
  * container's own address, so that a masqueraded container is told to do it itself.
  */
-static __noinline int too_big(struct __sk_buff *skb, struct shunt_interface *from, __u32 mtu)
+static __always_inline int too_big(struct __sk_buff *skb, struct shunt_interface *from, __u32 mtu)
 {
 	__be16 fragment = 0;
 

@@ -47,7 +47,7 @@ int shunt_to_ct(struct __sk_buff *skb)
 SEC("tc")
 int shunt_from_wire(struct __sk_buff *skb)
 {
-	return from_wire(skb, ETH_HLEN);
+	return from_ethernet(skb);
 }
 
 /* At an uplink whose packets begin with the IP header: WireGuard, tun. */

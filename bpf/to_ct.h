@@ -6,6 +6,7 @@
 #define SHUNT_BPF_TO_CT_H
 
 #include "allow.h"
+#include "learn.h"
 
 /* Return: whether a packet is from the same network, within which nothing is asked. */
 static __noinline bool from_neighbour(struct __sk_buff *skb, const struct shunt_interface *me)
@@ -35,6 +36,8 @@ static __always_inline int to_ct(struct __sk_buff *skb)
 	struct shunt_interface *me;
 	struct ethhdr *eth;
 
+	if (skb->protocol == PROTO_IP ? shortcut_to_ct(skb, true) : skb->protocol == PROTO_IP6 && shortcut_to_ct(skb, false))
+		return NEXT;
 	if (skb->protocol == PROTO_IP) {
 		eth = headers(skb, L3 + sizeof(struct iphdr));
 		if (eth)
@@ -50,8 +53,12 @@ static __always_inline int to_ct(struct __sk_buff *skb)
 	if (unlikely(!me))
 		return DROP;
 	count_rx(me, skb->len);
-	if (unlikely(me->flags & SHUNT_F_ALLOW_OUT && !from_neighbour(skb, me)))
-		let_in(skb, L3, to->ifindex, me, true);
+	if (unlikely(me->flags & SHUNT_F_ALLOW_OUT)) {
+		if (!from_neighbour(skb, me))
+			let_in(skb, L3, to->ifindex, me, true);
+	} else {
+		shortcut_to(skb, to->ifindex);
+	}
 	return NEXT;
 }
 

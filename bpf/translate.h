@@ -79,6 +79,26 @@ static __always_inline void follow_complete(struct __sk_buff *skb, __u64 delta)
 		bpf_csum_update(skb, sum16(delta));
 }
 
+/*
+ * A transport header's checksum follows its addresses and ports. @partial: it is still to be completed. Return: by how much the
+ * sum of all that it is in grows.
+ */
+static __always_inline __u64 follow_transport(__sum16 *check, __u8 protocol, bool partial, __u64 addresses, __u64 ports)
+{
+	const __sum16 before = *check;
+
+	if (protocol == IPPROTO_ICMP) {
+		follow(check, ports);
+	} else if (unlikely(partial)) {
+		*check = sum16(before + addresses);
+	} else if (before || protocol != IPPROTO_UDP) {	/* UDP's of 0 is none */
+		follow(check, addresses + ports);
+		if (!*check && protocol == IPPROTO_UDP)
+			*check = 0xffff;
+	}
+	return delta16(before, *check);
+}
+
 /**
  * translate() - gives a packet the tuple @to. (KIND_WHOLE, KIND_LATER)
  * @packet: what read_packet() read
@@ -88,7 +108,7 @@ static __always_inline void follow_complete(struct __sk_buff *skb, __u64 delta)
 __global int translate(struct __sk_buff *skb, const struct packet *packet, const struct shunt_tuple *to)
 {
 	__u64 addresses, ports = 0, field = 0;
-	__sum16 *check, before;
+	__sum16 *check;
 	__u8 *header;
 
 	if (!packet || !to)
@@ -117,17 +137,7 @@ __global int translate(struct __sk_buff *skb, const struct packet *packet, const
 		ports = delta16(packet->tuple.sport | packet->tuple.dport, to->sport | to->dport);
 		((__be16 *)header)[2] = to->sport | to->dport;
 	}
-	before = *check;
-	if (packet->tuple.protocol == IPPROTO_ICMP) {
-		follow(check, ports);
-	} else if (unlikely(packet->partial)) {
-		*check = sum16(before + addresses);
-	} else if (before || packet->tuple.protocol != IPPROTO_UDP) {	/* UDP's of 0 is none */
-		follow(check, addresses + ports);
-		if (!*check && packet->tuple.protocol == IPPROTO_UDP)
-			*check = 0xffff;
-	}
-	field = delta16(before, *check);
+	field = follow_transport(check, packet->tuple.protocol, packet->partial, addresses, ports);
 complete:
 	/* IPv4's header sums up to nothing before and after. */
 	follow_complete(skb, (packet->ipv4 ? 0 : addresses) + ports + field);

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
+#include <time.h>
 
 #include "shunt.skel.h"
 #include "util.h"
@@ -83,6 +84,16 @@ static int cannot_load(int r, struct shunt_error *error)
 			  libbpf_words);
 }
 
+/* How many ticks of the kernel's clock a shortcut is good for: an eighth of a second. */
+static uint32_t shortcut_ticks(void)
+{
+	struct timespec tick;
+
+	if (clock_getres(CLOCK_MONOTONIC_COARSE, &tick) < 0 || tick.tv_sec > 0 || tick.tv_nsec <= 0)
+		return 1;
+	return tick.tv_nsec > 125000000 ? 1 : 125000000 / tick.tv_nsec;
+}
+
 /* What tells our network namespace from others where sockets are looked at. */
 static int netns_cookie(uint64_t *ret)
 {
@@ -112,6 +123,7 @@ int loader_load(struct shunt_bpf *loader, struct shunt_error *error)
 	if (getrandom(&secret, sizeof(secret), 0) != sizeof(secret))
 		return shunt_fail(error, -errno, "cannot get a random number: %m");
 	loader->rodata->flow_secret = secret;
+	loader->rodata->shortcut_ticks = shortcut_ticks();
 	r = shunt_bpf__load(loader);
 	if (r < 0)
 		return cannot_load(r, error);

@@ -24,7 +24,7 @@
 
 #include <linux/types.h>
 
-#define SHUNT_ABI 4
+#define SHUNT_ABI 5
 
 #define SHUNT_ID_MAX 128	/* bytes of an ID; no NUL in the key of an ID that long */
 #define SHUNT_IFNAME_MAX 16	/* IFNAMSIZ */
@@ -104,6 +104,23 @@ struct shunt_interface {
 	struct shunt_counters counters;
 };
 _Static_assert(sizeof(struct shunt_interface) == 272, "shunt_interface is ABI");
+
+/*
+ * Map "tallies", BPF_MAP_TYPE_PERCPU_ARRAY: host end's ifindex modulo SHUNT_TALLIES -> struct shunt_tally. What packets by
+ * shortcuts add to an endpoint's counters, where no look-up is needed for it. Who takes the place of another adds that one's to
+ * its entry in "interfaces" first. Written by the datapath alone.
+ */
+#define SHUNT_TALLIES 1024
+
+struct shunt_tally {
+	__u32 ifindex;			/* whose; 0: nobody's */
+	__u32 pad;
+	__u64 rx_packets;		/* as in shunt_counters */
+	__u64 rx_bytes;
+	__u64 tx_packets;
+	__u64 tx_bytes;
+};
+_Static_assert(sizeof(struct shunt_tally) == 40, "shunt_tally is ABI");
 
 /*
  * Maps "addresses4" (key __be32) and "addresses6" (key struct shunt_in6), BPF_MAP_TYPE_HASH -> struct shunt_address.

@@ -87,6 +87,7 @@ static const struct endpoint endpoints[EVERYBODY] = {
 };
 
 static struct shunt_bpf *skel;
+static struct shunt_bpf *quick;	/* the same, but that its shortcuts last */
 
 /* What a test adds to its endpoints, before put_interface(). */
 static struct {
@@ -117,20 +118,24 @@ static inline struct shunt_interface interface_of(enum who who)
 	return i;
 }
 
-/* Writes an endpoint's entry anew, all counters 0, with these flags beside its own. */
+/* Writes an endpoint's entry anew, all counters 0, with these flags beside its own. Its tally has its place, as by a packet before. */
 static inline void put_interface(enum who who, uint32_t clear)
 {
 	uint32_t ifindex = IFINDEX(who);
 	int cpus = libbpf_num_possible_cpus();
 	struct shunt_interface *each = calloc(cpus, sizeof(*each));
+	struct shunt_tally *tallies = calloc(cpus, sizeof(*tallies));
 
-	assert_non_null(each);
+	assert_true(each && tallies);
 	for (int i = 0; i < cpus; i++) {
 		each[i] = interface_of(who);
 		each[i].flags &= ~clear;
+		tallies[i].ifindex = ifindex;
 	}
 	assert_int_equal(bpf_map_update_elem(bpf_map__fd(skel->maps.interfaces), &ifindex, each, BPF_ANY), 0);
+	assert_int_equal(bpf_map_update_elem(bpf_map__fd(skel->maps.tallies), &ifindex, tallies, BPF_ANY), 0);
 	free(each);
+	free(tallies);
 }
 
 static inline void put_addresses(enum who who)
@@ -150,14 +155,24 @@ static inline struct shunt_counters counters_of(enum who who)
 	uint32_t ifindex = IFINDEX(who);
 	int cpus = libbpf_num_possible_cpus();
 	struct shunt_interface *each = calloc(cpus, sizeof(*each));
+	struct shunt_tally *tallies = calloc(cpus, sizeof(*tallies));
 	struct shunt_counters sum = { 0 };
 
-	assert_non_null(each);
+	assert_true(each && tallies);
 	assert_int_equal(bpf_map_lookup_elem(bpf_map__fd(skel->maps.interfaces), &ifindex, each), 0);
-	for (int i = 0; i < cpus; i++)
+	assert_int_equal(bpf_map_lookup_elem(bpf_map__fd(skel->maps.tallies), &ifindex, tallies), 0);
+	for (int i = 0; i < cpus; i++) {
 		for (size_t j = 0; j < sizeof(sum) / sizeof(uint64_t); j++)
 			((__u64 *)&sum)[j] += ((__u64 *)&each[i].counters)[j];
+		if (tallies[i].ifindex != ifindex)
+			continue;
+		sum.rx_packets += tallies[i].rx_packets;
+		sum.rx_bytes += tallies[i].rx_bytes;
+		sum.tx_packets += tallies[i].tx_packets;
+		sum.tx_bytes += tallies[i].tx_bytes;
+	}
 	free(each);
+	free(tallies);
 	return sum;
 }
 
@@ -250,6 +265,41 @@ static inline void take_uplink(uint32_t ifindex)
 	assert_int_equal(bpf_map_delete_elem(bpf_map__fd(skel->maps.uplinks), &ifindex), 0);
 }
 
+/* The same programs with the same maps, but for shortcuts, which last so many jiffies. */
+static inline struct shunt_bpf *load_like(struct shunt_bpf *other, uint32_t ticks)
+{
+	struct shunt_bpf *ret = shunt_bpf__open();
+	struct bpf_map *map, *theirs;
+
+	assert_non_null(ret);
+	ret->rodata->shortcut_ticks = ticks;
+	bpf_object__for_each_map(map, ret->obj) {
+		theirs = bpf_object__find_map_by_name(other->obj, bpf_map__name(map));
+		if (theirs != other->maps.shortcuts && !bpf_map__is_internal(theirs))
+			assert_int_equal(bpf_map__reuse_fd(map, bpf_map__fd(theirs)), 0);
+	}
+	assert_int_equal(shunt_bpf__load(ret), 0);
+	return ret;
+}
+
+static inline struct bpf_program *quick_one(const struct bpf_program *program)
+{
+	return bpf_object__find_program_by_name(quick->obj, bpf_program__name(program));
+}
+
+/* No packet is like any that was seen. */
+static inline void forget_shortcuts(void)
+{
+	static uint8_t none[1 << 20];
+	static uint32_t keys[1024];
+	uint32_t n = bpf_map__max_entries(quick->maps.shortcuts);
+
+	assert_true(n <= 1024 && n * bpf_map__value_size(quick->maps.shortcuts) * libbpf_num_possible_cpus() <= sizeof(none));
+	for (uint32_t i = 0; i < n; i++)
+		keys[i] = i;
+	assert_int_equal(bpf_map_update_batch(bpf_map__fd(quick->maps.shortcuts), keys, none, &n, NULL), 0);
+}
+
 static inline void load(void)
 {
 	skel = shunt_bpf__open();
@@ -262,6 +312,7 @@ static inline void load(void)
 	}
 	put_uplink(UPLINK);
 	put_uplink(NARROW);
+	quick = load_like(skel, 1 << 30);
 }
 
 static inline int setup(void **state)
@@ -289,6 +340,7 @@ static inline int fresh(void **state)
 static inline int teardown(void **state)
 {
 	(void)state;
+	shunt_bpf__destroy(quick);
 	shunt_bpf__destroy(skel);
 	return 0;
 }
@@ -372,22 +424,34 @@ static inline int run(const char *where, struct hook hook, const struct packet *
 	return opts.retval;
 }
 
-static inline void check(const char *file, int line, struct hook hook, struct packet in, struct outcome want)
+static inline void check_once(const char *where, struct hook hook, const struct packet *in, const struct outcome *want)
 {
 	struct packet out;
-	char where[128];
-	int verdict;
+	int verdict = run(where, hook, in, &out);
+
+	if (verdict != want->verdict)
+		fail_msg("%s: verdict is %d, not %d", where, verdict, want->verdict);
+	/* Nobody sees what is dropped, and a failed answer may have cut it. */
+	if (want->verdict != DROPPED)
+		check_packet(where, out.data, out.len, want->out.len ? &want->out : in);
+	check_counters(where, in, want);
+}
+
+/* What was sent somewhere, or into a container, is sent again, and again by the shortcut that it may have left: nothing else becomes of it. */
+static inline void check(const char *file, int line, struct hook hook, struct packet in, struct outcome want)
+{
+	char where[160];
 
 	snprintf(where, sizeof(where), "%s:%d: %s", file, line, hook.name);
-	verdict = run(where, hook, &in, &out);
-	if (verdict != want.verdict)
-		fail_msg("%s: verdict is %d, not %d", where, verdict, want.verdict);
-	if (!want.out.len)
-		want.out = in;
-	/* Nobody sees what is dropped, and a failed answer may have cut it. */
-	if (want.verdict != DROPPED)
-		check_packet(where, out.data, out.len, &want.out);
-	check_counters(where, &in, &want);
+	check_once(where, hook, &in, &want);
+	if (want.verdict != REDIRECTED && (want.verdict != PASS_ON || hook.program != skel->progs.shunt_to_ct))
+		return;
+	hook.program = quick_one(hook.program);
+	forget_shortcuts();
+	snprintf(where, sizeof(where), "%s:%d: %s again", file, line, hook.name);
+	check_once(where, hook, &in, &want);
+	snprintf(where, sizeof(where), "%s:%d: %s by shortcut", file, line, hook.name);
+	check_once(where, hook, &in, &want);
 }
 
 #define CHECK(hook, packet, ...) check(__FILE__, __LINE__, hook, packet, (struct outcome){ __VA_ARGS__ })

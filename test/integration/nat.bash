@@ -22,6 +22,8 @@ addresses() {
 }
 
 flows=/sys/fs/bpf/shunt/datapath/flows
+# outlive_shortcuts: packets are looked up again
+outlive_shortcuts() { nap 250000; }
 # age SECONDS: all flows are silent for so much longer than they are; nothing may come meanwhile
 age() {
         # Byte 52 of the value is "seen", in units of 2^30 ns.
@@ -32,12 +34,14 @@ age() {
                 "map update pinned '$flows' key hex \(.key | map(ltrimstr("0x")) | join(" ")) value \((.value[:52] | map(hex)) +
                 ((($seen + 4294967296 - $units) % 4294967296) | bytes) + (.value[56:] | map(hex)) | map(tostring) | join(" "))"' >/tmp/age
         bpftool batch file /tmp/age >/dev/null
+        outlive_shortcuts
 }
 # forget CONDITION: removes the entries that it holds for, in jq's language
 forget() {
         bpftool -j map dump pinned $flows | jq -r ".[] | select($1) |
                 \"map delete pinned $flows key hex \(.key | map(ltrimstr(\"0x\")) | join(\" \"))\"" >/tmp/forget
         bpftool batch file /tmp/forget >/dev/null
+        outlive_shortcuts
 }
 # entries ADDRESS...: how many come from such addresses, which are expressions of decimal numbers
 entries() {

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * learn.h - the last step of a decision leaves a shortcut for packets like the one that it was about; shortcut.h has the theory.
+ */
+#ifndef SHUNT_BPF_LEARN_H
+#define SHUNT_BPF_LEARN_H
+
+#include "shortcut.h"
+
+struct netns_ipv4 {
+	unsigned int fib_rules_require_fldissect;
+	__u8 sysctl_fib_multipath_hash_policy;
+} __attribute__((preserve_access_index));
+
+struct netns_sysctl_ipv6 {
+	__u8 multipath_hash_policy;
+} __attribute__((preserve_access_index));
+
+struct netns_ipv6 {
+	unsigned int fib6_rules_require_fldissect;
+	struct netns_sysctl_ipv6 sysctl;
+} __attribute__((preserve_access_index));
+
+struct net {
+	struct netns_ipv4 ipv4;
+	struct netns_ipv6 ipv6;
+} __attribute__((preserve_access_index));
+
+typedef struct {
+	struct net *net;
+} __attribute__((preserve_access_index)) possible_net_t;
+
+struct net_device {
+	possible_net_t nd_net;
+} __attribute__((preserve_access_index));
+
+/* Return: whether rules, or the choice among several next hops, look at ports. A kernel that does not say so has neither. */
+static __always_inline bool routed_by_ports(struct __sk_buff *skb, bool ipv4)
+{
+	const struct sk_buff *inside = bpf_cast_to_kern_ctx(skb);
+	const struct net *net = inside->dev->nd_net.net;
+	bool rules = false, hash = false;
+
+	if (ipv4) {
+		if (bpf_core_field_exists(net->ipv4.fib_rules_require_fldissect))
+			rules = net->ipv4.fib_rules_require_fldissect;
+		if (bpf_core_field_exists(net->ipv4.sysctl_fib_multipath_hash_policy))
+			hash = net->ipv4.sysctl_fib_multipath_hash_policy;
+	} else {
+		if (bpf_core_field_exists(net->ipv6.fib6_rules_require_fldissect))
+			rules = net->ipv6.fib6_rules_require_fldissect;
+		hash = net->ipv6.sysctl.multipath_hash_policy;
+	}
+	return rules || hash;
+}
+
+/* A tuple's addresses as a network header has them. */
+static __always_inline void in_header(__u64 *ret, const struct shunt_tuple *tuple, bool ipv4)
+{
+	if (ipv4) {
+		((__u32 *)ret)[0] = ((const __u32 *)tuple->source)[3];
+		((__u32 *)ret)[1] = ((const __u32 *)tuple->destination)[3];
+	} else {
+		copy6((__u8 *)ret, tuple->source);
+		copy6((__u8 *)(ret + 2), tuple->destination);
+	}
+}
+
+static __always_inline __u32 ports_of(const struct shunt_tuple *tuple)
+{
+	__be16 ports[2] = { tuple->sport, tuple->dport };
+
+	return *(__u32 *)ports;
+}
+
+/* The place of packets like this one, of @tuple, with all filled in but where they go. Return: NULL if there is none. */
+static __noinline struct shortcut *new_shortcut(struct __sk_buff *skb, const struct shunt_tuple *tuple, bool ipv4, bool by_ports)
+{
+	const __u32 ports = ports_of(tuple);
+	struct shortcut *s;
+	__u64 address[4] = {}, hash;
+
+	if (!shortcut_ticks || (tuple->protocol != IPPROTO_TCP && tuple->protocol != IPPROTO_UDP))
+		return NULL;
+	in_header(address, tuple, ipv4);
+	hash = ipv4 ? address_hash(address, true) : address_hash(address, false);
+	s = shortcut_at(by_ports ? spread(hash, ports) : hash);
+	if (!s)
+		return NULL;
+	__builtin_memset(s, 0, sizeof(*s));
+	__builtin_memcpy(s->address, address, sizeof(s->address));
+	s->ports = ports;
+	s->ports_mask = by_ports ? ~0U : 0;
+	s->ifindex = skb->ifindex;
+	s->until = (__u32)bpf_jiffies64() + shortcut_ticks;
+	s->protocol = tuple->protocol;
+	return s;
+}
+
+/**
+ * shortcut_plain() - makes a shortcut for packets like this one, which is as it came but for its TTL.
+ * @way: one of enum shortcut_way
+ * @tracked: it was looked whether the packet is of a flow
+ *
+ * Return: where to fill in the rest, or NULL if no other is like it.
+ */
+static __noinline struct shortcut *shortcut_plain(struct __sk_buff *skb, __u8 way, bool tracked)
+{
+	const bool ipv4 = skb->protocol == PROTO_IP;
+	struct ethhdr *eth = (struct ethhdr *)(long)skb->data;
+	struct iphdr *ip = (struct iphdr *)(eth + 1);
+	struct ipv6hdr *ip6 = (struct ipv6hdr *)(eth + 1);
+	struct shunt_tuple tuple = {};
+	const __be16 *ports;
+	struct shortcut *s;
+
+	if (ipv4) {
+		ports = (const __be16 *)(ip + 1);
+		if ((void *)(ports + 2) > packet_end(skb) || *(__u8 *)ip != 0x45 || ip->frag_off & bpf_htons(IP4_MF | IP4_OFFSET))
+			return NULL;
+		map4(tuple.source, ip->saddr);
+		map4(tuple.destination, ip->daddr);
+	} else {
+		ports = (const __be16 *)(ip6 + 1);
+		if ((void *)(ports + 2) > packet_end(skb))
+			return NULL;
+		copy6(tuple.source, &ip6->saddr);
+		copy6(tuple.destination, &ip6->daddr);
+	}
+	tuple.protocol = ipv4 ? ip->protocol : ip6->nexthdr;
+	tuple.sport = ports[0];
+	tuple.dport = ports[1];
+	s = new_shortcut(skb, &tuple, ipv4, tracked || (way == WAY_OUT && routed_by_ports(skb, ipv4)));
+	if (!s)
+		return NULL;
+	s->way = way;
+	s->flow = tracked;
+	if (way == WAY_OUT)
+		s->start = header_start(ip, ipv4);
+	return s;
+}
+
+/* Where it leads. @ifindex: the device, @size: bytes, network layer, @endpoint: the host end of who is to count it */
+static __always_inline void shortcut_leads(struct shortcut *s, __u32 ifindex, __u32 size, __u32 endpoint)
+{
+	s->to_ifindex = ifindex;
+	s->size = size;
+	s->endpoint = endpoint;
+	claim_tally(endpoint);
+}
+
+/* While a neighbour is looked for, there is no MTU, and no shortcut. */
+static __always_inline void shortcut_out(struct __sk_buff *skb, const struct bpf_fib_lookup *fib, bool tracked)
+{
+	struct shortcut *s = fib->mtu_result ? shortcut_plain(skb, WAY_OUT, tracked) : NULL;
+
+	if (!s)
+		return;
+	shortcut_leads(s, fib->ifindex, fib->mtu_result, skb->ifindex);
+	s->hop.nh_family = fib->family;
+	__builtin_memcpy(s->hop.ipv6_nh, fib->ipv6_dst, sizeof(s->hop.ipv6_nh));
+}
+
+/* Into a container. @mtu: bytes, of its end, and @mac its address */
+static __always_inline void shortcut_in(struct shortcut *s, __u32 ifindex, __u32 mtu, const __u8 *mac)
+{
+	shortcut_leads(s, ifindex, mtu, ifindex);
+	s->way = WAY_IN;
+	__builtin_memcpy(s->mac, mac, sizeof(s->mac));
+}
+
+static __always_inline void shortcut_across(struct __sk_buff *skb, __u32 ifindex, __u32 mtu)
+{
+	struct shortcut *s = shortcut_plain(skb, WAY_ACROSS, false);
+
+	if (s)
+		shortcut_leads(s, ifindex, mtu, skb->ifindex);
+}
+
+/* On into a container, from its host end. */
+static __always_inline void shortcut_to(struct __sk_buff *skb, __u32 endpoint)
+{
+	struct shortcut *s = shortcut_plain(skb, WAY_TO, false);
+
+	if (!s)
+		return;
+	s->ifindex |= IN_CONTAINER;
+	shortcut_leads(s, 0, 0, endpoint);
+}
+
+/**
+ * shortcut_flow() - makes a shortcut for packets of a flow.
+ * @packet: as it came
+ *
+ * Return: where to fill in the rest, or NULL if none may take it.
+ */
+static __noinline struct shortcut *shortcut_flow(struct __sk_buff *skb, const struct packet *packet, const struct shunt_flow *flow)
+{
+	struct shortcut *s;
+
+	if (packet->kind != KIND_WHOLE || packet->fragment ||
+	    packet->transport != L3 + (packet->ipv4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr)))
+		return NULL;
+	s = new_shortcut(skb, &packet->tuple, packet->ipv4, true);
+	if (!s)
+		return NULL;
+	s->flow = true;
+	if (flow->state & SHUNT_FLOW_AS_IS)
+		return s;
+	s->translated = true;
+	in_header(s->to_address, &flow->to, packet->ipv4);
+	s->to_ports = ports_of(&flow->to);
+	s->addresses_delta = sum16(address_delta(&packet->tuple, &flow->to));
+	s->ports_delta = sum16(delta16(packet->tuple.sport, flow->to.sport) + delta16(packet->tuple.dport, flow->to.dport));
+	return s;
+}
+
+#endif
