@@ -40,18 +40,16 @@ machine() {
                 "$(bpftool -j prog show | jq length) $(bpftool -j map show | jq length) $(bpftool -j link show | jq length)" \
                 "$(awk '/^(SUnreclaim|Percpu|KernelStack|PageTables):/ { sum += $2 } END { print sum }' /proc/meminfo)"
 }
-# settled COMMAND...: what it says, once that has been the same three times
+# settled COMMAND...: what it says, once it says so twice
 settled() {
-        local now last='' same=0 tries
-        for ((tries = 0; tries < 60 && same < 2; tries++)); do
-                now=$("$@")
-                if [ "$now" = "$last" ]; then same=$((same + 1)); else same=0; fi
-                last=$now
+        local now='' last tries
+        for ((tries = 0; tries < 60; tries++)); do
+                last=$now now=$("$@")
+                [ "$now" != "$last" ] || break
                 nap 200000
         done
         echo "$now"
 }
-as_before() { [ "$(holds)" = "$before" ]; }
 # machine_as_before: in numbers, and memory but for what DID steps may have left with the kernel
 machine_as_before() {
         read -ra is < <(machine)
@@ -150,8 +148,8 @@ before=$(settled holds) was=() is=()
 round $((seconds - seconds / 4))
 did=$(($(wc -l </tmp/soak/did) - warm))
 check_equal "nothing failed in $did steps" "" "$(head -n 40 /tmp/soak/findings)"
-for ((tries = 0; tries < 60; tries++)); do ! as_before || break; nap 500000; done
-check_equal "there is as much as before: $before" "$before" "$(holds)"
+for ((tries = 0; tries < 60; tries++)); do after=$(holds); [ "$after" != "$before" ] || break; nap 500000; done
+check_equal "there is as much as before: $before" "$before" "$after"
 check_equal "the same programs and maps are loaded" "$pinned" "$(loaded)"
 if alone; then
         # One network namespace in each hundredth step is more, and so are some hundred bytes in each.

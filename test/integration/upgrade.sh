@@ -50,8 +50,8 @@ stream out a beyond fd99::2 5202 --udp --bitrate 2M --length 1200
 stream across a b "$(address4 b)" 5203 --udp --bitrate 2M --length 1200
 stream in beyond b "$(address6 b)" 5204 --udp --bitrate 2M --length 1200
 # By number, not until some time: of that, the last would be on their way.
-flow ping4 beyond ping -q -i 0.002 -c $((seconds * 1000)) -W 10 "$(address4 a)"
-flow ping6 ip netns exec b ping -q -i 0.002 -c $((seconds * 1000)) -W 10 "$(address6 a)"
+flow ping4 beyond ping -f -q -i 0.002 -c $((seconds * 750)) -W 10 "$(address4 a)"
+flow ping6 ip netns exec b ping -f -q -i 0.002 -c $((seconds * 750)) -W 10 "$(address6 a)"
 
 sleep $((seconds / 2))
 use "$programs"
