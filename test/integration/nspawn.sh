@@ -6,17 +6,38 @@
 
 . "$(dirname "$0")/nspawn.bash"
 
+# serves MACHINE: it has a web server of its own, on port 80, as soon as it has a network
+serves() {
+        mkdir -p "$machines/$1/srv"
+        cp "$(command -v busybox)" "$machines/$1/busybox"
+        echo "this is $1" >"$machines/$1/srv/index.html"
+        printf '[Unit]\nDefaultDependencies=no\n[Service]\nExecStart=/busybox httpd -f -p 80 -h /srv\n' >"$machines/$1/etc/systemd/system/httpd.service"
+        mkdir -p "$machines/$1/etc/systemd/system/sysinit.target.wants"
+        ln -s ../httpd.service "$machines/$1/etc/systemd/system/sysinit.target.wants/"
+}
+# published: the machine's port 80 is reached by the host's 8080, by the host itself and from out there
+published() {
+        local at
+        for at in 127.0.0.1 '[::1]' 10.99.0.1 '[fd99::1]'; do
+                check_equal "the host reaches web by $at" "this is web" "$(curl -sg -m 30 "http://$at:8080/")"
+        done
+        for at in 10.99.0.1 '[fd99::1]'; do
+                check_equal "beyond reaches web by $at" "this is web" "$(beyond curl -sg -m 30 "http://$at:8080/")"
+        done
+}
+
 world
 # A name server beyond, which the host asks. It starts beside other work: here Python takes its time.
 ip netns exec beyond "$here/net.py" names >"$work/names" 2>&1 &
 backgrounds+=($!)
 machine web
 machine db
+serves web
 within 60 grep -q ready "$work/names"
 resolvectl dns wire 10.99.0.2
 
 # The five minutes.
-check "enable" shunt nspawn enable web --driver "$driver"
+check "enable" shunt nspawn enable web --driver "$driver" --publish 8080:80
 check "systemd finds nothing to say about it" sh -c '! systemd-analyze verify --man=no systemd-nspawn@web.service 2>&1 | grep -i shunt'
 begin web
 ok "the machine starts"
@@ -42,6 +63,9 @@ check "machinectl status has both" sh -c "machinectl status web --no-pager | tee
 check "its name is known on the host" sh -c "getent ahosts web | grep -F '$v4'"
 check "and to ping" ping -c 1 -W 5 web
 refuse 'web is running.*machinectl poweroff' shunt nspawn disable web
+
+published
+check_equal "no process of the host gets that port" EADDRINUSE "$("$here/ports.py" take tcp 0.0.0.0 8080)"
 
 # Three of different kinds, one to another.
 online db
@@ -79,9 +103,12 @@ machinectl poweroff web
 machinectl terminate db
 within 120 inactive web
 ended db
+check_equal "the port is free again" taken "$("$here/ports.py" take tcp 0.0.0.0 8080)"
 begin web
 check_equal "a start keeps the addresses" "$v4 $v6" "$(address4 web) $(address6 web)"
 check "it is reached" ping4 "$v4"
+within 60 curl -s -m 5 -o /dev/null http://127.0.0.1:8080/
+published
 kill -KILL "$(systemctl show -P MainPID systemd-nspawn@web)"
 ended web
 finish
