@@ -19,7 +19,7 @@ pid_of() { crun state "${id[$1]}" | jq .pid; }
 inside() { local pid; pid=$(pid_of "$1"); shift; nsenter -t "$pid" -n "$@"; }
 addresses() { shunt show "${id[$1]}" --json | jq -c .addresses; }
 
-run web
+run web --annotation shunt.publish=8080:80
 ok "podman runs a container"
 run db --annotation shunt.address=10.207.9.9 --annotation shunt.interface=net0
 ok "and another"
@@ -31,9 +31,17 @@ check "container to beyond" inside db ping -n -c 1 -W 5 fd99::2
 check "beyond to container" beyond ping -n -c 1 -W 5 "$v4"
 check_equal "the interface has the name that was asked for" net0 "$(inside db ip -j addr show to 10.207.9.9 | jq -r '.[].ifname')"
 
+published() {
+        background /tmp/web nsenter -t "$(pid_of web)" -n "$here/ports.py" answer web 80
+        check_equal "its published port is reached by the host" "web 10.99.0.1 127.0.0.1:8080" "$("$here/ports.py" ask tcp 127.0.0.1 8080)"
+        check_equal "and from beyond" "web fd99::2 [fd99::1]:8080" "$(beyond "$here/ports.py" ask tcp fd99::1 8080)"
+}
+published
 check "stop" podman stop -t 0 web
 check_equal "leaves only the other" "${id[db]}" "$(shunt list --json | jq -r '.[].id')"
+check_equal "and frees the port" taken "$("$here/ports.py" take tcp 0.0.0.0 8080)"
 check "start" podman start web
+published
 check_equal "gives the same addresses" "$web" "$(addresses web)"
 check "and they work" inside web ping -n -c 1 -W 5 10.99.0.2
 check "restart" podman restart -t 0 web
