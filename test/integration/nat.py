@@ -286,7 +286,7 @@ def offender(sock, v6):
     """Error and sender of the next ICMP error, or None."""
     poll = select.poll()
     poll.register(sock, 0)
-    if not poll.poll(5000):
+    if not poll.poll(20000):
         return None
     _, control, _, _ = sock.recvmsg(512, 512, 0x2000)  # MSG_ERRQUEUE
     for level, _, data in control:

@@ -8,14 +8,14 @@ export SHUNT_NETWORKS=/tmp/networks
 mkdir -p $SHUNT_NETWORKS
 # network NAME JSON
 network() { echo "$2" >"$SHUNT_NETWORKS/$1.json"; }
-ask() { local where=$1; shift; in_ct "$where" timeout "${patience:-40}" "$here/ports.py" ask "$@"; }
-ask_beyond() { beyond timeout "${patience:-40}" "$here/ports.py" ask "$@"; }
+ask() { local where=$1; shift; in_ct "$where" "$here/ports.py" ask "$@"; }
+ask_beyond() { beyond "$here/ports.py" ask "$@"; }
 # answer NAME NAMESPACE PORT...: somebody there answers, and says with which address he is spoken to
 answer() { local name=$1 where=$2; shift 2; background "/tmp/$name" ip netns exec "$where" "$here/ports.py" answer "$name" "$@"; }
 # away NAME...: they go, with their namespaces
 away() { local name; for name; do shunt detach "$name"; ip netns del "$name"; done; }
 # Nothing is said, and nothing comes.
-silent() { local status=0; patience=0.7 "${@:2}" >/dev/null || status=$?; check_equal "$1" 124 $status; }
+silent() { check_equal "$1" ETIMEDOUT "$(PATIENCE=0.7 "${@:2}")"; }
 both='"subnets": ["10.207.0.0/16", "fd00:207::/64"]'
 ip -n beyond addr add 10.98.0.1/32 dev lo
 ip -n beyond addr add fd98::1/128 dev lo nodad

@@ -1,5 +1,6 @@
 #!/usr/bin/python3 -SE
 """Servers and clients that tell who they are, for published ports. Every use but the servers ends by itself.
+PATIENCE: so many seconds an answer may take (30).
 
   ports.py answer NAME PORT...     TCP and UDP on each PORT, both families, until killed; says "ready". Whoever comes gets
                                    "NAME ADDRESS", the address being the one that it is seen by.
@@ -22,7 +23,7 @@ import sys
 import threading
 import time
 
-PATIENCE = 30
+PATIENCE = float(os.environ.get("PATIENCE", 30))
 
 
 def family(address):
