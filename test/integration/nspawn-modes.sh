@@ -49,6 +49,14 @@ check "it is reached" ping4 "$(address4 a)"
 within 60 grep -q ready "$work/asked"
 check "it has names" nsenter -t "$(xargs <"/proc/$(supervisor)/task/$(supervisor)/children")" -a /bin/nslookup web.test
 check "so has a command of run" shunt run --driver "$driver" -- busybox nslookup web.test
+# As on some clouds, with the remedy of the manual page.
+resolvectl dns wire 169.254.169.254
+check "a server that is link-local is none" sh -c "shunt run --driver $driver -- true 2>&1 | grep -F 'name one with DNS= in resolved.conf(5)'"
+mkdir -p /etc/systemd/resolved.conf.d
+printf '[Resolve]\nDNS=10.99.0.2\n' >/etc/systemd/resolved.conf.d/another.conf
+systemctl restart systemd-resolved
+check "but with another one in resolved.conf" shunt run --driver "$driver" -- busybox nslookup web.test
+rm /etc/systemd/resolved.conf.d/another.conf
 systemctl stop by-hand
 check "stop" shunt nspawn stop a
 nothing_left
