@@ -34,7 +34,7 @@ losses() { (cd /sys/class/net && grep . -r nk*/statistics/[rt]x_dropped wire/sta
 lost=$(losses)
 
 # What must not notice: a stream of TCP, one of numbered datagrams each way out and across, and pings each way in. Datagrams
-# are few enough for a receiver that is not scheduled for half a second.
+# are few enough for a receiver that is not scheduled for a second.
 flows=()
 flow() { local file=/tmp/flow.$1; shift; "$@" >"$file" 2>&1 & flows+=($!); }
 # stream NAME FROM TO ADDRESS PORT [OPTION...]
@@ -46,9 +46,9 @@ stream() {
         flow "$name" ip netns exec "$from" iperf3 --json --client "$address" --port "$port" --time $((seconds * 2)) "$@"
 }
 stream tcp a beyond 10.99.0.2 5201 --bitrate 50M
-stream out a beyond fd99::2 5202 --udp --bitrate 2M --length 1200
-stream across a b "$(address4 b)" 5203 --udp --bitrate 2M --length 1200
-stream in beyond b "$(address6 b)" 5204 --udp --bitrate 2M --length 1200
+stream out a beyond fd99::2 5202 --udp --bitrate 400K --length 500
+stream across a b "$(address4 b)" 5203 --udp --bitrate 400K --length 500
+stream in beyond b "$(address6 b)" 5204 --udp --bitrate 400K --length 500
 # By number, not until some time: of that, the last would be on their way.
 flow ping4 beyond ping -f -q -i 0.002 -c $((seconds * 750)) -W 10 "$(address4 a)"
 flow ping6 ip netns exec b ping -f -q -i 0.002 -c $((seconds * 750)) -W 10 "$(address6 a)"
