@@ -3,7 +3,7 @@
 # A peer is a scenario of the lab. It makes the containers "one" and "two" by its own tools and with its own defaults,
 # makes them known as network namespaces of these names, and calls measure. It prints for each figure one line
 #
-#   bench {"peer": ..., "path": "out" or "ct", "family": 4 or 6, "test": ..., "ns": [...]}
+#   bench {"peer": ..., "path": "out", "ct" or "in", "family": 4 or 6, "test": ..., "ns": [...]}
 #
 # ns are nanoseconds for one transaction (RR, CRR), one packet of 64 bytes (UDP_STREAM) or 64 KiB (TCP_STREAM), once for each
 # run: in a guest that counts, instructions of the whole machine, both ends of the connection included.
@@ -25,6 +25,8 @@ address_of() { # WHO FAMILY
         case $1$2 in
         host4) echo 127.0.0.1 ;;
         host6) echo ::1 ;;
+        wire4) echo 10.99.0.1 ;;
+        wire6) echo fd99::1 ;;
         *) ip -n "$1" -j "-$2" addr show scope global | jq -r '[.[].addr_info[].local][0]' ;;
         esac
 }
@@ -40,6 +42,7 @@ run_once() { # FROM ADDRESS FAMILY TEST
                 # -R 1: by the routing table, which netperf else bypasses.
                 options=(-R 1 -m "$packet" -s 256K -S 256K)
         fi
+        [ -z "${port:-}" ] || options+=(-P ",$port")
         out=$(at "$1" "${sender[@]}" netperf "-$3" -P 0 -H "$2" -t "$4" -l $count -- "${options[@]}" -k $keys) ||
                 die "netperf $*: $out"
         awk -F= -v test="$4" -v packet=$packet '
