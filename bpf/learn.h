@@ -34,12 +34,12 @@ struct net_device {
 	possible_net_t nd_net;
 } __attribute__((preserve_access_index));
 
-/* Return: whether rules, or the choice among several next hops, look at ports. A kernel that does not say so has neither. */
+/* Return: whether rules, or the choice among several next hops, may look at ports. */
 static __always_inline bool routed_by_ports(struct __sk_buff *skb, bool ipv4)
 {
 	const struct sk_buff *inside = bpf_cast_to_kern_ctx(skb);
 	const struct net *net = inside->dev->nd_net.net;
-	bool rules = false, hash = false;
+	bool rules = true, hash = true;
 
 	if (ipv4) {
 		if (bpf_core_field_exists(net->ipv4.fib_rules_require_fldissect))
@@ -49,7 +49,8 @@ static __always_inline bool routed_by_ports(struct __sk_buff *skb, bool ipv4)
 	} else {
 		if (bpf_core_field_exists(net->ipv6.fib6_rules_require_fldissect))
 			rules = net->ipv6.fib6_rules_require_fldissect;
-		hash = net->ipv6.sysctl.multipath_hash_policy;
+		if (bpf_core_field_exists(net->ipv6.sysctl.multipath_hash_policy))
+			hash = net->ipv6.sysctl.multipath_hash_policy;
 	}
 	return rules || hash;
 }
@@ -74,7 +75,8 @@ static __always_inline __u32 ports_of(const struct shunt_tuple *tuple)
 }
 
 /* The place of packets like this one, of @tuple, with all filled in but where they go. Return: NULL if there is none. */
-static __noinline struct shortcut *new_shortcut(struct __sk_buff *skb, const struct shunt_tuple *tuple, bool ipv4, bool by_ports)
+static __noinline struct shortcut *new_shortcut(struct __sk_buff *skb, const struct shunt_tuple *tuple, bool ipv4, bool by_ports,
+						bool to_ct)
 {
 	const __u32 ports = ports_of(tuple);
 	struct shortcut *s;
@@ -84,7 +86,7 @@ static __noinline struct shortcut *new_shortcut(struct __sk_buff *skb, const str
 		return NULL;
 	in_header(address, tuple, ipv4);
 	hash = ipv4 ? address_hash(address, true) : address_hash(address, false);
-	s = shortcut_at(by_ports ? spread(hash, ports) : hash);
+	s = shortcut_at(by_ports ? spread(hash, ports) : to_ct ? spread(hash, IN_CONTAINER) : hash);
 	if (!s)
 		return NULL;
 	__builtin_memset(s, 0, sizeof(*s));
@@ -92,7 +94,7 @@ static __noinline struct shortcut *new_shortcut(struct __sk_buff *skb, const str
 	s->ports = ports;
 	s->ports_mask = by_ports ? ~0U : 0;
 	s->ifindex = skb->ifindex;
-	s->until = (__u32)bpf_jiffies64() + shortcut_ticks;
+	s->until = bpf_jiffies64() + shortcut_ticks;
 	s->protocol = tuple->protocol;
 	return s;
 }
@@ -111,8 +113,10 @@ static __noinline struct shortcut *shortcut_plain(struct __sk_buff *skb, __u8 wa
 	struct iphdr *ip = (struct iphdr *)(eth + 1);
 	struct ipv6hdr *ip6 = (struct ipv6hdr *)(eth + 1);
 	struct shunt_tuple tuple = {};
+	bool by_ports = tracked;
 	const __be16 *ports;
 	struct shortcut *s;
+	__u32 start = 0;
 
 	if (ipv4) {
 		ports = (const __be16 *)(ip + 1);
@@ -130,13 +134,17 @@ static __noinline struct shortcut *shortcut_plain(struct __sk_buff *skb, __u8 wa
 	tuple.protocol = ipv4 ? ip->protocol : ip6->nexthdr;
 	tuple.sport = ports[0];
 	tuple.dport = ports[1];
-	s = new_shortcut(skb, &tuple, ipv4, tracked || (way == WAY_OUT && routed_by_ports(skb, ipv4)));
+	if (way == WAY_OUT) {
+		start = header_start(ip, ipv4);
+		/* Each connection has a flow label of its own. */
+		by_ports = tracked || (!ipv4 && start & bpf_htonl(0xfffff)) || routed_by_ports(skb, ipv4);
+	}
+	s = new_shortcut(skb, &tuple, ipv4, by_ports, way == WAY_TO);
 	if (!s)
 		return NULL;
 	s->way = way;
 	s->flow = tracked;
-	if (way == WAY_OUT)
-		s->start = header_start(ip, ipv4);
+	s->start = start;
 	return s;
 }
 
@@ -190,28 +198,43 @@ static __always_inline void shortcut_to(struct __sk_buff *skb, __u32 endpoint)
 
 /**
  * shortcut_flow() - makes a shortcut for packets of a flow.
- * @packet: as it came
+ * @packet: as it came; what became of it is read from the packet itself, as an entry may be another flow's by now (F3 in flow.h)
  *
  * Return: where to fill in the rest, or NULL if none may take it.
  */
 static __noinline struct shortcut *shortcut_flow(struct __sk_buff *skb, const struct packet *packet, const struct shunt_flow *flow)
 {
+	const __u32 headers = L3 + (packet->ipv4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr));
+	struct ethhdr *eth = (struct ethhdr *)(long)skb->data;
+	struct iphdr *ip = (struct iphdr *)(eth + 1);
+	struct ipv6hdr *ip6 = (struct ipv6hdr *)(eth + 1);
 	struct shortcut *s;
+	__u64 delta = 0;
 
-	if (packet->kind != KIND_WHOLE || packet->fragment ||
-	    packet->transport != L3 + (packet->ipv4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr)))
+	if (packet->kind != KIND_WHOLE || packet->fragment || packet->transport != headers)
 		return NULL;
-	s = new_shortcut(skb, &packet->tuple, packet->ipv4, true);
+	s = new_shortcut(skb, &packet->tuple, packet->ipv4, true, false);
 	if (!s)
 		return NULL;
 	s->flow = true;
 	if (flow->state & SHUNT_FLOW_AS_IS)
 		return s;
+	if ((packet->ipv4 ? (void *)(ip + 1) : (void *)(ip6 + 1)) + sizeof(s->to_ports) > packet_end(skb)) {
+		s->ifindex = 0;
+		return NULL;
+	}
 	s->translated = true;
-	in_header(s->to_address, &flow->to, packet->ipv4);
-	s->to_ports = ports_of(&flow->to);
-	s->addresses_delta = sum16(address_delta(&packet->tuple, &flow->to));
-	s->ports_delta = sum16(delta16(packet->tuple.sport, flow->to.sport) + delta16(packet->tuple.dport, flow->to.dport));
+	if (packet->ipv4) {
+		s->to_address[0] = *(word *)&ip->saddr;
+		s->to_ports = *(__u32 *)(ip + 1);
+	} else {
+		__builtin_memcpy(s->to_address, &ip6->saddr, sizeof(s->to_address));
+		s->to_ports = *(__u32 *)(ip6 + 1);
+	}
+	for (int i = 0; i < 8; i++)
+		delta += (__u64)~((__u32 *)s->address)[i] + ((__u32 *)s->to_address)[i];
+	s->addresses_delta = sum16(delta);
+	s->ports_delta = sum16((__u64)~s->ports + s->to_ports);
 	return s;
 }
 

@@ -28,7 +28,7 @@ static __noinline bool hides(const struct shunt_interface *from, const __u8 *des
 	return !(from->flags & SHUNT_F_EXCEPT) || !rules_of(SHUNT_RULES_SET(from->policy, SHUNT_RULES_EXCEPT, !ipv4), destination);
 }
 
-/* To the wire, by the next hop that the flow remembers. Size and TTL allow it. Return: the verdict. */
+/* To the wire, by the next hop that the flow remembers. Size and TTL allow it, and it is translated. Return: the verdict. */
 static __noinline int send_out(struct __sk_buff *skb, struct shunt_interface *from, struct packet *packet, struct shunt_flow *flow)
 {
 	struct bpf_redir_neigh hop = { .nh_family = flow->way_family };
@@ -37,8 +37,6 @@ static __noinline int send_out(struct __sk_buff *skb, struct shunt_interface *fr
 	struct ethhdr *eth;
 
 	__builtin_memcpy(hop.ipv6_nh, flow->way_hop, sizeof(hop.ipv6_nh));
-	if (unlikely(retell(skb, packet, flow)))
-		return drop(from, SHUNT_DROP_MALFORMED);
 	eth = headers(skb, L3 + sizeof(struct iphdr));
 	if (unlikely(!eth))
 		return drop(from, SHUNT_DROP_MALFORMED);
@@ -124,6 +122,8 @@ __global int by_flow(struct __sk_buff *skb, struct shunt_interface *from)
 	/* Also what may be fragmented: the host's stack would, and send it with the container's own address. */
 	if (unlikely(packet_size(skb) > flow->way_mtu))
 		return flow->state & SHUNT_FLOW_AS_IS ? UNDECIDED : EXCEEDS(flow->way_mtu);
+	if (unlikely(retell(skb, &packet, flow)))
+		return drop(from, SHUNT_DROP_MALFORMED);
 	return send_out(skb, from, &packet, flow);
 }
 
@@ -269,6 +269,8 @@ __global int leave(struct __sk_buff *skb, struct shunt_interface *from, struct b
 	keep_way(flow, fib, now);
 	if (packet.fragment && packet.kind == KIND_WHOLE)
 		fragment_ports(&packet);
+	if (unlikely(retell(skb, &packet, flow)))
+		return drop(from, SHUNT_DROP_MALFORMED);
 	return send_out(skb, from, &packet, flow);
 }
 

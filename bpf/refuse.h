@@ -60,8 +60,8 @@ static __always_inline int ttl_used_up(struct __sk_buff *skb, struct shunt_inter
  *
  * Return: the verdict.
  */
-static __noinline int unrouted(struct __sk_buff *skb, struct shunt_interface *from, long answer, __u32 mtu,
-			       bool on_link)
+static __always_inline int unrouted(struct __sk_buff *skb, struct shunt_interface *from, long answer, __u32 mtu,
+				    bool on_link)
 {
 	if (answer == BPF_FIB_LKUP_RET_NOT_FWDED)
 		return pass(skb, from);

@@ -10,13 +10,15 @@
  *     the addresses, the protocol, the ports unless nobody has looked at them, the first bytes of the network header where the
  *     routing table was asked); it is checked of each packet (lengths, checksum, TTL, size, TCP's flags); or it may change
  *     behind our back, and is an eighth of a second old at most: an address, a route, a neighbour, a rule, a flow's state.
- * S2. A shortcut leads to a device by its number, as flows do (F5 in flow.h), so that none ever leads to another container.
+ * S2. A shortcut leads to a device by its number, as flows do (F5 in flow.h), so that none ever leads to another container. (The
+ *     way in from a host end leads nowhere else: it only says who counts.)
  * S3. Who never stops still comes by the long way eight times a second. There a flow is kept alive, the routing table asked, a
  *     neighbour looked for.
  * S4. What may change a flow's state is not for here: SYN, FIN and RST, fragments, ICMP.
  *
  * There are two places for a packet: by its addresses alone, where nothing depended on ports, so that all connections between
- * two share one, the new ones as well; and by addresses and ports. Each holds one shortcut, and the last comer has it.
+ * two share one, the new ones as well; and by addresses and ports. (The way in from a host end has another, as the packet had one
+ * out of its sender.) Each holds one shortcut, and the last comer has it.
  */
 #ifndef SHUNT_BPF_SHORTCUT_H
 #define SHUNT_BPF_SHORTCUT_H
@@ -46,7 +48,7 @@ struct shortcut {
 	__u32 to_ports;
 	__u32 start;		/* of the network header, as header_start() tells; 0 unless it goes WAY_OUT */
 	__u32 ifindex;		/* the device that it came in by; 0: this is none. WAY_TO: | IN_CONTAINER */
-	__u32 until;		/* lower half of jiffies */
+	__u64 until;		/* jiffies */
 	__u32 size;		/* bytes that may go that way at most, network layer */
 	__u32 to_ifindex;
 	__u32 endpoint;		/* host end of the container in whose tally it counts */
@@ -103,11 +105,12 @@ static __always_inline bool same_addresses(const struct shortcut *s, const word 
 		(s->address[3] ^ address[3])) == 0;
 }
 
+/* @start: header_start(), or 0 where nobody asks for it */
 static __always_inline bool fits(const struct shortcut *s, __u32 ifindex, const word *address, __u32 ports, __u8 protocol,
-				 const bool ipv4)
+				 __u32 start, const bool ipv4)
 {
 	return s && same_addresses(s, address, ipv4) && s->ifindex == ifindex && !((s->ports ^ ports) & s->ports_mask) &&
-	       s->protocol == protocol && (__s32)(s->until - (__u32)bpf_jiffies64()) > 0;
+	       s->protocol == protocol && (!start || !s->start || s->start == start) && s->until > bpf_jiffies64();
 }
 
 /* Return: whether what is to be completed is the transport header's own checksum, and nothing that a forger would like to write. */
@@ -154,8 +157,8 @@ static __always_inline int take_shortcut(struct __sk_buff *skb, const bool ipv4,
 	struct ipv6hdr *ip6 = (struct ipv6hdr *)(eth + 1);
 	const word *address = ipv4 ? (word *)&ip->saddr : (word *)&ip6->saddr;
 	__u8 *transport = (__u8 *)eth + headers, protocol, ttl;
+	__u32 ports, size, start = 0;
 	struct shunt_tally *tally;
-	__u32 ports, size;
 	struct shortcut *s;
 	__sum16 *check;
 	bool partial;
@@ -164,15 +167,20 @@ static __always_inline int take_shortcut(struct __sk_buff *skb, const bool ipv4,
 	if (unlikely((void *)(transport + sizeof(struct udphdr)) > end || skb->vlan_present ||
 		     (!out && skb->pkt_type != 0 /* PACKET_HOST */)))
 		return UNDECIDED;
-	if (ipv4 && unlikely(*(__u8 *)ip != 0x45 || ip->frag_off & bpf_htons(IP4_MF | IP4_OFFSET)))
+	if (ipv4 ? unlikely(*(__u8 *)ip != 0x45 || ip->frag_off & bpf_htons(IP4_MF | IP4_OFFSET)) : unlikely(ip6->version != 6))
 		return UNDECIDED;
+	/* A packet socket can say one thing to the kernel, and another in the frame. */
+	if (out && unlikely(eth->h_proto != (ipv4 ? PROTO_IP : PROTO_IP6)))
+		return UNDECIDED;
+	if (out)
+		start = header_start(ip, ipv4);
 	protocol = ipv4 ? ip->protocol : ip6->nexthdr;
 	ports = *(__u32 *)transport;
 	hash = address_hash(address, ipv4);
 	s = shortcut_at(hash);
-	if (!fits(s, skb->ifindex, address, ports, protocol, ipv4)) {
+	if (!fits(s, skb->ifindex, address, ports, protocol, start, ipv4)) {
 		s = shortcut_at(spread(hash, ports));
-		if (!fits(s, skb->ifindex, address, ports, protocol, ipv4))
+		if (!fits(s, skb->ifindex, address, ports, protocol, start, ipv4))
 			return UNDECIDED;
 	}
 
@@ -189,8 +197,7 @@ static __always_inline int take_shortcut(struct __sk_buff *skb, const bool ipv4,
 	ttl = ipv4 ? ip->ttl : ip6->hop_limit;
 	if (unlikely(size > s->size || ttl <= 1))
 		return UNDECIDED;
-	if (out && unlikely(!(ipv4 ? header4_sane(skb, ip) : header6_sane(skb, ip6)) ||
-			    (s->start && s->start != header_start(ip, ipv4))))
+	if (out && unlikely(!(ipv4 ? header4_sane(skb, ip) : header6_sane(skb, ip6))))
 		return UNDECIDED;
 	partial = (out || s->translated) && checksum_partial(skb);
 	if (partial && unlikely(!checksum_own(skb, headers, (__u8 *)check - transport)))
@@ -237,8 +244,8 @@ static __always_inline bool shortcut_to_ct(struct __sk_buff *skb, const bool ipv
 
 	if (unlikely((ipv4 ? (void *)(ip + 1) : (void *)(ip6 + 1)) > packet_end(skb)))
 		return false;
-	s = shortcut_at(address_hash(address, ipv4));
-	if (!fits(s, skb->ifindex | IN_CONTAINER, address, 0, ipv4 ? ip->protocol : ip6->nexthdr, ipv4))
+	s = shortcut_at(spread(address_hash(address, ipv4), IN_CONTAINER));
+	if (!fits(s, skb->ifindex | IN_CONTAINER, address, 0, ipv4 ? ip->protocol : ip6->nexthdr, 0, ipv4))
 		return false;
 	tally = tally_of(s->endpoint);
 	if (unlikely(!tally || tally->ifindex != s->endpoint))
