@@ -3,7 +3,7 @@
 # A peer is a scenario of the lab. It makes the containers "one" and "two" by its own tools and with its own defaults,
 # makes them known as network namespaces of these names, and calls measure. It prints for each figure one line
 #
-#   bench {"peer": ..., "path": "out", "ct" or "in", "family": 4 or 6, "test": ..., "ns": [...]}
+#   bench {"peer": ..., "path": "out" or "ct", "family": 4 or 6, "test": ..., "ns": [...]}
 #
 # ns are nanoseconds for one transaction (RR, CRR), one packet of 64 bytes (UDP_STREAM) or 64 KiB (TCP_STREAM), once for each
 # run: in a guest that counts, instructions of the whole machine, both ends of the connection included.

@@ -14,8 +14,8 @@ import sys
 
 TESTS = ["TCP_RR", "TCP_CRR", "TCP_STREAM", "UDP_RR", "UDP_STREAM"]
 PATHS = {"out": "From a container to another machine", "ct": "From container to container; host: two processes on lo"}
-# Runs of one kernel lie 0.2 % apart. What another one does otherwise for a container than for the host is not our doing.
-TOLERANCE, TOLERANCE_OF_ANOTHER_KERNEL = 0.01, 0.03
+# Runs of one kernel lie 0.2 % apart; another kernel, which Debian may have by then, does some things otherwise.
+TOLERANCE = 0.03
 
 
 def key(figure):
@@ -129,13 +129,12 @@ def guard(path, versions, log):
     results, peers = load(path)
     with open(versions, encoding="utf-8") as file:
         kernel = json.load(file)["kernel"]
-    tolerance = TOLERANCE if kernel == results["kernel"] else TOLERANCE_OF_ANOTHER_KERNEL
-    print(f"kernel {kernel}, committed {results['kernel']}: at most {tolerance:.0%} worse")
+    print(f"kernel {kernel}, committed {results['kernel']}: at most {TOLERANCE:.0%} worse")
     figures = [figure for figure in read_log(log) if is_ours(figure["peer"])]
     worse = 0
     for figure in figures:
         before = peers[figure["peer"]][key(figure)]["share"]
-        bad = figure["share"] < before * (1 - tolerance)
+        bad = figure["share"] < before * (1 - TOLERANCE)
         worse += bad
         print(f"{'WORSE' if bad else 'ok'}: {figure['peer']} {figure['test']} IPv{figure['family']} {figure['path']}: "
               f"{figure['share']:.3f} of the host, committed {before:.3f}")

@@ -12,5 +12,5 @@ at one netserver >/dev/null
 [ "${LAB_COUNT:-no}" = no ] || sleep 10
 for family in ${BENCH_FAMILIES:-4 6}; do
         BENCH_PART=100 run_once beyond "$(address_of wire "$family")" "$family" TCP_RR >/dev/null
-        for test in ${BENCH_TESTS:-TCP_RR TCP_CRR UDP_RR}; do figure in beyond wire "$family" "$test"; done
+        for test in ${BENCH_TESTS:-TCP_RR TCP_CRR TCP_STREAM UDP_RR UDP_STREAM}; do figure out beyond wire "$family" "$test"; done
 done
