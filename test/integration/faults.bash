@@ -12,7 +12,7 @@ inject=$here/../../build/test/faults/inject
 entries=$here/../../build/test/faults/entries
 # Without sanitizers, whose own calls are nobody's business.
 PATH=$(realpath "$here/../../build"):$PATH
-counted=(-c) stride=2
+counted=(-c) stride=4
 [ "${LAB_KERNEL:-native}" = native ] || stride=5
 case ${SHUNT_FAULTS:-} in
 changes) stride=1 ;;
