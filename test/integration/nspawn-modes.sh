@@ -73,12 +73,15 @@ systemctl stop by-hand
 check "stop" shunt nspawn stop b
 nothing_left
 
+rm -f $machines/b/first
 check "as one service" systemd-run --quiet --unit one-off -p Type=notify -p Delegate=yes -p KillMode=mixed \
         -p ExecStartPre="$(command -v shunt) nspawn pre b --driver $driver" \
         -p ExecStartPost="$(command -v shunt) nspawn post b" -p ExecStopPost="$(command -v shunt) nspawn stop b" \
         systemd-nspawn --quiet --keep-unit -b -U -D $machines/b -M b \
         --network-interface="$(shunt nspawn pre b --driver "$driver")"
 check "it is reached" ping4 "$(address4 b)"
+# Before that, its first process is deaf to what stop asks for, and systemd waits a minute and a half.
+eventually test -s $machines/b/first
 systemctl stop one-off
 nothing_left
 
@@ -88,8 +91,10 @@ rm -rf /run/systemd/resolve
 cp --remove-destination /dev/null /etc/resolv.conf
 echo 'nameserver 10.99.0.2' >/etc/resolv.conf
 check "enable without resolved" shunt nspawn enable a --driver "$driver"
+rm -f $machines/a/first
 check "it starts" machinectl start a
 check_equal "it has the host's name server" 'nameserver 10.99.0.2' "$(inside a /bin/cat /etc/resolv.conf)"
+eventually test -s $machines/a/first
 systemctl stop "$(service a)"
 ended a
 
