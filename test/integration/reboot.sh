@@ -66,7 +66,7 @@ UNIT
         sed 's/^/# /' $kept/attached
         check_equal "four are attached" 4 "$(grep -c ' ready ' $kept/attached)"
         cp /proc/sys/kernel/random/boot_id $kept/boot
-        rm $machines/web/first
+        within 60 rm $machines/web/first
         touch .lab/again
         sync
         echo b >/proc/sysrq-trigger
