@@ -111,7 +111,8 @@ bundle() {
         local name=$1 dir=/tmp/bundle/$1 shunt annotations='{}' pair applet
         shift
         shunt=$(command -v shunt)
-        mkdir -p "$dir/rootfs/bin" "$dir/rootfs/tmp"
+        # Also what crun would make: of many at once in one bundle, each would, and one of two that do fails.
+        mkdir -p "$dir"/rootfs/{bin,tmp,dev,proc,sys}
         cp "$(command -v busybox)" "$dir/rootfs/bin/busybox"
         for applet in sh sleep ping cat true ip; do ln -sf busybox "$dir/rootfs/bin/$applet"; done
         for pair in "$@"; do annotations=$(jq --arg k "${pair%%=*}" --arg v "${pair#*=}" '.[$k] = $v' <<<"$annotations"); done
