@@ -148,6 +148,8 @@ static inline void age(struct spec s, uint64_t seconds)
 
 	assert_true(has_flow(s, &flow));
 	flow.seen = clock_now() - (uint32_t)((seconds * 1000000000) >> 30);
+	/* 0 means something else, and is when a machine booted that is just as old. */
+	flow.seen -= !flow.seen;
 	flow.way_until = 0;
 	set_flow(s, &flow);
 }

@@ -32,7 +32,7 @@ age() {
                 def bytes: [range(4) as $i | (. / pow(256; $i) | floor) % 256];
                 .[] | (.value[52:56] | map(hex) | to_entries | map(.value * pow(256; .key)) | add) as $seen |
                 "map update pinned '$flows' key hex \(.key | map(ltrimstr("0x")) | join(" ")) value \((.value[:52] | map(hex)) +
-                ((($seen + 4294967296 - $units) % 4294967296) | bytes) + (.value[56:] | map(hex)) | map(tostring) | join(" "))"' >/tmp/age
+                ((($seen + 4294967296 - $units) % 4294967296) | if . == 0 then 4294967295 else . end | bytes) + (.value[56:] | map(hex)) | map(tostring) | join(" "))"' >/tmp/age
         bpftool batch file /tmp/age >/dev/null
         outlive_shortcuts
 }
