@@ -72,7 +72,7 @@ $(B)/%.o: %.c
 	$(call say,CC)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-$(B)/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h) include/shunt/abi.h
+$(B)/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h) $(wildcard include/shunt/*.h)
 	@mkdir -p $(@D)
 	$(call say,BPF)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -c -o $@ $<
@@ -89,7 +89,7 @@ $(B)/%.skel.h: $(B)/%.bpf.o
 $(B)/src/loader.o $(PACKET) $(B)/bench/programs: $(B)/shunt.skel.h
 
 $(B)/test/bpf/publish: $(B)/test/bpf/programs/publish.skel.h
-$(B)/test/bpf/programs/publish.bpf.o: $(wildcard bpf/*.h) include/shunt/abi.h
+$(B)/test/bpf/programs/publish.bpf.o: $(wildcard bpf/*.h) $(wildcard include/shunt/*.h)
 
 $(B)/hooks/nspawn-text.o: $(wildcard units/*)
 

@@ -1,24 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "unit.h"
+#include "unit-network.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
 
 #include "address.h"
-#include "network.h"
-
-#define V4 "\"subnets\": [\"10.1.0.0/16\"]"
-#define V6 "\"subnets\": [\"fd00:1::/64\"]"
-
-static struct shunt_network parsed(const char *text)
-{
-	struct shunt_network network;
-	struct shunt_error error;
-
-	if (network_parse("web", text, "web.json", &network, &error) < 0)
-		fail_msg("%s", error.text);
-	return network;
-}
 
 static void address_of_the_subnet_is_taken(void **state)
 {
