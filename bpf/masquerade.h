@@ -3,7 +3,7 @@
  * masquerade.h - the way out for a container's packets that are of a flow: begun by it and masqueraded, or begun out there
  * and answered by it.
  *
- * by_flow() is the common case, with two look-ups and none of the routing table. What it does not decide, the routing table
+ * by_flow() is the common case of what has no shortcut, without the routing table. What it does not decide, the routing table
  * does, and leave() then makes the flow, or brings it up to date.
  */
 #ifndef SHUNT_BPF_MASQUERADE_H
