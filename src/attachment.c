@@ -14,7 +14,7 @@ static const int families[] = { AF_INET, AF_INET6 };
 static int create_with(struct attachment *a, enum shunt_driver driver, struct shunt_error *error)
 {
 	char parked[SHUNT_IFNAME_MAX];
-	const struct link_spec spec = {
+	struct link_spec spec = {
 		.host = a->endpoint.host,
 		.interface = a->handover ? parked : a->interface,
 		.netns_fd = a->handover ? -1 : a->request->netns_fd,
@@ -26,6 +26,7 @@ static int create_with(struct attachment *a, enum shunt_driver driver, struct sh
 	uint32_t ifindex;
 	int r;
 
+	memcpy(spec.size, a->limits.size, sizeof(spec.size));
 	shunt_parked_name(a->request->id, a->interface, parked);
 	a->driver = link_driver(driver);
 	a->endpoint.driver = driver;
@@ -299,4 +300,5 @@ void attachment_describe(const struct attachment *a, struct shunt_info *ret)
 	};
 	memcpy(ret->id, a->key.id, SHUNT_ID_MAX);
 	memcpy(ret->interface, a->interface, sizeof(ret->interface));
+	memcpy(ret->notice, a->limits.notice, sizeof(ret->notice));
 }

@@ -21,6 +21,7 @@ struct attachment {
 	uint8_t mac[6];
 	char interface[SHUNT_IFNAME_MAX];
 	struct port_range ports;	/* that its masqueraded flows leave from */
+	struct uplink_limits limits;
 	bool handover;		/* the container's end stays with us; somebody else moves it */
 };
 

@@ -37,9 +37,22 @@ static int note_uplink(const struct datapath *datapath, const struct link_state 
 {
 	const uint32_t none = 0;
 
-	if (bpf_map_update_elem(datapath->fd[MAP_UPLINKS], &uplink->ifindex, &none, BPF_ANY) < 0)
+	/* What was noted of it stays. */
+	if (bpf_map_update_elem(datapath->fd[MAP_UPLINKS], &uplink->ifindex, &none, BPF_NOEXIST) < 0 && errno != EEXIST)
 		return shunt_fail(error, -errno, "uplink %s: cannot be recorded: %m", uplink->name);
 	return 0;
+}
+
+uint32_t datapath_uplink_raised(const struct datapath *datapath, uint32_t ifindex)
+{
+	uint32_t raised;
+
+	return bpf_map_lookup_elem(datapath->fd[MAP_UPLINKS], &ifindex, &raised) < 0 ? 0 : raised;
+}
+
+int datapath_note_raised(const struct datapath *datapath, uint32_t ifindex, uint32_t raised)
+{
+	return bpf_map_update_elem(datapath->fd[MAP_UPLINKS], &ifindex, &raised, BPF_EXIST) < 0 ? -errno : 0;
 }
 
 void datapath_forget_uplink(const struct datapath *datapath, uint32_t ifindex)

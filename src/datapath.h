@@ -119,6 +119,9 @@ int datapath_attach_egress(const struct datapath *datapath, const char *state, c
 
 /* Whether the pinned link of an uplink still attaches a program of ours to that device: 1, 0, or an errno. */
 int datapath_uplink_alive(const struct datapath *datapath, const char *state, uint32_t ifindex);
+/* Which sizes of an uplink were raised, a bit for each of enum link_size. */
+uint32_t datapath_uplink_raised(const struct datapath *datapath, uint32_t ifindex);
+int datapath_note_raised(const struct datapath *datapath, uint32_t ifindex, uint32_t raised);
 /* Before an uplink is detached: no more flows leave by it with the host's address, whose answers nobody would translate. */
 void datapath_forget_uplink(const struct datapath *datapath, uint32_t ifindex);
 /* When it returns, the device is free of it: a program cannot be attached twice to one, and the next attach may be near. */

@@ -216,9 +216,9 @@ static int begin(struct attachment *a, bool existed, struct shunt_error *error)
 	return r < 0 ? shunt_fail(error, r, "cannot write the registry: %s", strerror(-r)) : 0;
 }
 
-static int choose_mtu(struct attachment *a, uint32_t uplink_mtu, struct shunt_error *error)
+static int choose_mtu(struct attachment *a, struct shunt_error *error)
 {
-	a->endpoint.mtu = a->request->mtu ?: a->network.mtu ?: uplink_mtu;
+	a->endpoint.mtu = a->request->mtu ?: a->network.mtu ?: a->limits.mtu;
 	if (a->endpoint.mtu < NETWORK_MTU_MIN6 && a->network.subnet6.family)
 		return shunt_fail(error, -ERANGE, "network %s: an MTU of %u is too small for IPv6, which needs %d; ask for a larger "
 				  "one, or take the IPv6 subnet out", a->network.name, a->endpoint.mtu, NETWORK_MTU_MIN6);
@@ -229,7 +229,6 @@ static int choose_mtu(struct attachment *a, uint32_t uplink_mtu, struct shunt_er
 static int ensure_shared(struct attachment *a, struct shunt_error *error)
 {
 	_cleanup_close_ int lock = instance_lock(a->instance, "uplinks", error);
-	uint32_t mtu;
 	int first, r;
 
 	if (lock < 0)
@@ -241,8 +240,8 @@ static int ensure_shared(struct attachment *a, struct shunt_error *error)
 	r = a->endpoint.policy ? registry_put(&a->instance->datapath, &a->key, &a->endpoint) : 0;
 	if (r < 0)
 		return shunt_fail(error, r, "cannot write the registry: %s", strerror(-r));
-	r = uplinks_ensure(a->instance, &a->network, first > 0, &mtu, error);
-	return r < 0 ? r : choose_mtu(a, mtu, error);
+	r = uplinks_ensure(a->instance, &a->network, first > 0, &a->limits, error);
+	return r < 0 ? r : choose_mtu(a, error);
 }
 
 /* Step 4, one family: the address asked for; else the one that a predecessor had; else any. */

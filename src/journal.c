@@ -83,3 +83,13 @@ void journal_warn(const struct shunt_error *error, const char *id, const char *n
 {
 	journal_write(error, LOG_WARNING, id, network);
 }
+
+void journal_notice(const struct shunt_info *info)
+{
+	struct shunt_error line;
+
+	if (!info->notice[0])
+		return;
+	snprintf(line.text, sizeof(line.text), "%s", info->notice);
+	journal_write(&line, LOG_NOTICE, info->id, info->endpoint.network);
+}

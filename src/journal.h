@@ -22,4 +22,7 @@ int journal_fail(const struct shunt_error *error, const char *id, const char *ne
 /* The same for what is wrong but stops nothing. */
 void journal_warn(const struct shunt_error *error, const char *id, const char *network);
 
+/* And for what an attach has changed of the host that is not its own; mostly there is nothing to say. */
+void journal_notice(const struct shunt_info *info);
+
 #endif

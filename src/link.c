@@ -35,6 +35,21 @@ static struct nl_msg *finish(struct nl_msg *msg, int puts)
 	return NULL;
 }
 
+static const int size_attributes[LINK_SIZES] = {
+	[LINK_GSO] = IFLA_GSO_MAX_SIZE, [LINK_GSO4] = IFLA_GSO_IPV4_MAX_SIZE,
+	[LINK_GRO] = IFLA_GRO_MAX_SIZE, [LINK_GRO4] = IFLA_GRO_IPV4_MAX_SIZE,
+};
+
+/* All of them, since some are written by others. The kernel reads them in an order of its own, IPv6's first. */
+static int put_sizes(struct nl_msg *msg, const uint32_t size[static LINK_SIZES])
+{
+	int r = 0;
+
+	for (size_t i = 0; i < LINK_SIZES; i++)
+		r |= nla_put_u32(msg, size_attributes[i], size[i]);
+	return r;
+}
+
 /* What both ends have in common, at the top of the message or inside the peer's nest. */
 static int put_end(struct nl_msg *msg, const char *name, const struct link_spec *spec, bool ethernet)
 {
@@ -43,6 +58,8 @@ static int put_end(struct nl_msg *msg, const char *name, const struct link_spec 
 	r |= nla_put_string(msg, IFLA_IFNAME, name);
 	r |= nla_put_u32(msg, IFLA_MTU, spec->mtu);
 	r |= nla_put_u32(msg, IFLA_TXQLEN, QUEUE_LENGTH);
+	if (spec->size[LINK_GSO])
+		r |= put_sizes(msg, spec->size);
 	if (ethernet)
 		r |= nla_put(msg, IFLA_ADDRESS, sizeof(spec->mac), spec->mac);
 	return r;
@@ -163,6 +180,9 @@ static int read_link(const struct nlmsghdr *reply, void *arg)
 	state->up = info->ifi_flags & IFF_UP;
 	state->ethernet = info->ifi_type == ARPHRD_ETHER;
 	state->mtu = attribute[IFLA_MTU] ? nla_get_u32(attribute[IFLA_MTU]) : 0;
+	for (size_t i = 0; i < LINK_SIZES; i++)
+		state->size[i] = attribute[size_attributes[i]] ? nla_get_u32(attribute[size_attributes[i]]) : LINK_SIZE_DEFAULT;
+	state->size_max = attribute[IFLA_TSO_MAX_SIZE] ? nla_get_u32(attribute[IFLA_TSO_MAX_SIZE]) : LINK_SIZE_DEFAULT;
 	copy_string(state->name, sizeof(state->name), attribute[IFLA_IFNAME]);
 	copy_string(state->alias, sizeof(state->alias), attribute[IFLA_IFALIAS]);
 	return 0;
@@ -261,6 +281,14 @@ struct nl_msg *link_msg_host_setup(uint32_t ifindex, const char *alias)
 		nla_nest_end(msg, inet);
 	nla_nest_end(msg, families);
 	return finish(msg, r);
+}
+
+struct nl_msg *link_msg_sizes(uint32_t ifindex, const uint32_t size[static LINK_SIZES])
+{
+	const struct ifinfomsg info = { .ifi_family = AF_UNSPEC, .ifi_index = (int)ifindex };
+	struct nl_msg *msg = link_msg(RTM_NEWLINK, 0, &info);
+
+	return msg ? finish(msg, put_sizes(msg, size)) : NULL;
 }
 
 struct nl_msg *link_msg_no_link_local(uint32_t ifindex)

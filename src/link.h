@@ -18,6 +18,17 @@
 #include "netlink.h"
 #include "shunt/shunt.h"
 
+/* How large a packet may be, in bytes, before the device cuts it into those of the wire (GSO), or behind its merging them (GRO). */
+enum link_size {
+	LINK_GSO,		/* of IPv6; the kernel writes it to the next one, too, up to LINK_SIZE_DEFAULT */
+	LINK_GSO4,		/* of IPv4 */
+	LINK_GRO,
+	LINK_GRO4,
+	LINK_SIZES,
+};
+
+#define LINK_SIZE_DEFAULT 65536	/* of all four, where nobody has said anything else */
+
 struct link_spec {
 	const char *host;		/* name of the host end */
 	const char *interface;		/* name of the container's end */
@@ -25,6 +36,7 @@ struct link_spec {
 	uint32_t mtu;			/* bytes, both ends */
 	enum shunt_mode mode;
 	uint8_t mac[6];			/* of both ends, where the kind has one */
+	uint32_t size[LINK_SIZES];	/* of both ends; 0: the kernel's */
 };
 
 /*
@@ -53,6 +65,8 @@ struct link_state {
 	uint32_t ifindex;
 	uint32_t other;			/* of a pair: the other end's ifindex, in its own namespace; else 0, or what it is upon */
 	uint32_t mtu;
+	uint32_t size[LINK_SIZES];
+	uint32_t size_max;		/* that the device can cut by itself */
 	bool up;
 	bool ethernet;			/* ARPHRD_ETHER */
 	char name[IFNAMSIZ];
@@ -75,6 +89,7 @@ struct nl_msg *link_msg_up(uint32_t ifindex);
 struct nl_msg *link_msg_no_arp(uint32_t ifindex);
 /* The host end's alias, and IPv4 forwarding on that device alone. */
 struct nl_msg *link_msg_host_setup(uint32_t ifindex, const char *alias);
+struct nl_msg *link_msg_sizes(uint32_t ifindex, const uint32_t size[static LINK_SIZES]);
 /* No IPv6 link-local address. EAFNOSUPPORT for a device without IPv6: its MTU is too small, or the host has none. */
 struct nl_msg *link_msg_no_link_local(uint32_t ifindex);
 struct nl_msg *link_msg_address(uint32_t ifindex, const struct shunt_prefix *address);

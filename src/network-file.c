@@ -308,6 +308,11 @@ static int read_internal(struct context *c, sd_json_variant *value)
 	return read_boolean(c, value, &c->network->internal);
 }
 
+static int read_big_tcp(struct context *c, sd_json_variant *value)
+{
+	return read_boolean(c, value, &c->network->big_tcp);
+}
+
 static const struct {
 	const char *key;
 	int (*read)(struct context *c, sd_json_variant *value);
@@ -318,6 +323,7 @@ static const struct {
 	{ "isolate", read_isolate },	   { "internal", read_internal },
 	{ "masquerade_ports", read_masquerade_ports }, { "masquerade_except", read_masquerade_except },
 	{ "allow", read_allow },	   { "flows", read_flows },
+	{ "big_tcp", read_big_tcp },
 };
 
 /* Reads one member of the object. @seen has a bit for each of keys[] that was there before. */

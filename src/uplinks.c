@@ -112,8 +112,20 @@ static int wanted(const struct shunt_network *network, const struct uplink_set *
 	return r;
 }
 
-/* Attaches one and lowers the MTU to its own. Return: 1 if it was not attached before, 0, or an errno */
-static int ensure(struct shunt_instance *instance, uint32_t ifindex, bool egress, uint32_t *mtu, struct shunt_error *error)
+/* Raises what one says of packets' size. Return: 1 if it was raised, 0, or an errno */
+static int raise(struct shunt_instance *instance, struct link_state *uplink, struct uplink_limits *limits, struct shunt_error *error)
+{
+	int r = big_raise(instance, uplink, error);
+
+	if (r > 0)
+		snprintf(limits->notice, sizeof(limits->notice), "big_tcp: uplink %s takes packets of up to %u bytes now, for all who "
+			 "send and receive by it", uplink->name, uplink->size[LINK_GSO]);
+	return r;
+}
+
+/* Attaches one and lowers the limits to its own. Return: 1 if it was not attached before, or changed, 0, or an errno */
+static int ensure(struct shunt_instance *instance, uint32_t ifindex, bool egress, bool big, struct uplink_limits *limits,
+		  struct shunt_error *error)
 {
 	struct link_state uplink;
 	int r = link_get(instance->host, NULL, ifindex, &uplink, error);
@@ -127,8 +139,16 @@ static int ensure(struct shunt_instance *instance, uint32_t ifindex, bool egress
 
 		r = failed < 0 ? failed : r;
 	}
-	if (r >= 0 && (*mtu == 0 || uplink.mtu < *mtu))
-		*mtu = uplink.mtu;
+	if (r >= 0 && big) {
+		int raised = raise(instance, &uplink, limits, error);
+
+		r = raised != 0 ? raised : r;
+	}
+	if (r < 0)
+		return r;
+	if (limits->mtu == 0 || uplink.mtu < limits->mtu)
+		limits->mtu = uplink.mtu;
+	big_limit(limits->size, &uplink);
 	return r;
 }
 
@@ -138,11 +158,11 @@ static bool needs_egress(const struct shunt_network *network)
 	return network->routing == SHUNT_ROUTING_KERNEL && !network->internal;
 }
 
-int uplinks_ensure(struct shunt_instance *instance, const struct shunt_network *network, bool first, uint32_t *ret_mtu,
-		   struct shunt_error *error)
+int uplinks_ensure(struct shunt_instance *instance, const struct shunt_network *network, bool first,
+		   struct uplink_limits *ret, struct shunt_error *error)
 {
 	struct uplink_set all = {}, set = {};
-	uint32_t mtu = 0;
+	struct uplink_limits limits = {};
 	int r = 0;
 
 	if (network->uplinks_auto && !network->internal) {
@@ -153,20 +173,36 @@ int uplinks_ensure(struct shunt_instance *instance, const struct shunt_network *
 	}
 	if (r >= 0)
 		r = wanted(network, &all, &set, error);
+	big_sizes(network, limits.size);
 	for (size_t i = 0; i < set.n && r >= 0; i++)
-		r = ensure(instance, set.ifindex[i], needs_egress(network), &mtu, error);
+		r = ensure(instance, set.ifindex[i], needs_egress(network), network->big_tcp, &limits, error);
 	if (r < 0)
 		return r;
-	*ret_mtu = mtu > 0 ? mtu : DEFAULT_MTU;
+	if (limits.mtu == 0)
+		limits.mtu = DEFAULT_MTU;
+	if (first && network->big_tcp && limits.size[LINK_GSO] <= LINK_SIZE_DEFAULT && limits.size[LINK_GSO4] <= LINK_SIZE_DEFAULT)
+		snprintf(limits.notice, sizeof(limits.notice), "big_tcp changes nothing: an uplink of network %s takes %u bytes at most",
+			 network->name, limits.size[LINK_GSO]);
+	*ret = limits;
 	return 0;
+}
+
+static int leave(struct shunt_instance *instance, uint32_t ifindex, struct shunt_error *error)
+{
+	int r = big_restore(instance, ifindex, error);
+
+	if (r < 0)
+		return r;
+	datapath_forget_uplink(&instance->datapath, ifindex);
+	return datapath_detach_uplink(instance->state, ifindex, error);
 }
 
 int uplinks_refresh(struct shunt_instance *instance, const struct shunt_network *networks, size_t n_networks,
 		    bool complete, struct shunt_error *error)
 {
-	struct uplink_set all = {}, have = {}, want = {};
+	struct uplink_set all = {}, have = {}, want = {}, big = {};
+	struct uplink_limits limits = {};
 	bool egress = false;
-	uint32_t mtu = 0;
 	int changed = 0;
 	int r = defaults(&all, error);
 
@@ -176,18 +212,19 @@ int uplinks_refresh(struct shunt_instance *instance, const struct shunt_network 
 		egress |= needs_egress(&networks[i]);
 		if (wanted(&networks[i], &all, &want, NULL) < 0 || (networks[i].uplinks_auto && all.n == 0))
 			complete = false;
+		if (networks[i].big_tcp)
+			(void)wanted(&networks[i], &all, &big, NULL);
 	}
 	for (size_t i = 0; i < have.n && r >= 0; i++) {
 		if (has(&want, have.ifindex[i]))
 			continue;
 		if (!complete && datapath_uplink_alive(&instance->datapath, instance->state, have.ifindex[i]) != 0)
 			continue;
-		datapath_forget_uplink(&instance->datapath, have.ifindex[i]);
-		r = datapath_detach_uplink(instance->state, have.ifindex[i], error);
+		r = leave(instance, have.ifindex[i], error);
 		changed++;
 	}
 	for (size_t i = 0; i < want.n && r >= 0; i++) {
-		r = ensure(instance, want.ifindex[i], egress, &mtu, error);
+		r = ensure(instance, want.ifindex[i], egress, has(&big, want.ifindex[i]), &limits, error);
 		changed += r > 0;
 	}
 	return r < 0 ? r : changed;
@@ -198,9 +235,7 @@ int uplinks_release(struct shunt_instance *instance, struct shunt_error *error)
 	struct uplink_set set;
 	int r = attached(instance, &set, error);
 
-	for (size_t i = 0; i < set.n && r >= 0; i++) {
-		datapath_forget_uplink(&instance->datapath, set.ifindex[i]);
-		r = datapath_detach_uplink(instance->state, set.ifindex[i], error);
-	}
+	for (size_t i = 0; i < set.n && r >= 0; i++)
+		r = leave(instance, set.ifindex[i], error);
 	return r;
 }

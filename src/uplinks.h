@@ -5,6 +5,7 @@
 #ifndef SHUNT_UPLINKS_H
 #define SHUNT_UPLINKS_H
 
+#include "big.h"
 #include "instance.h"
 
 struct uplink_set {
@@ -12,19 +13,25 @@ struct uplink_set {
 	size_t n;
 };
 
+/* What a network's uplinks let pass: the least that any of them says. */
+struct uplink_limits {
+	uint32_t mtu;			/* bytes; 1500 where there is none (a host without a way out is no error) */
+	uint32_t size[LINK_SIZES];	/* big.h */
+	char notice[SHUNT_NOTICE_MAX];	/* what was changed of an uplink beside our programs, or "" */
+};
+
 /**
- * uplinks_ensure() - Attaches the wire program to a network's uplinks and finds their MTU
+ * uplinks_ensure() - Attaches the wire program to a network's uplinks and finds what they let pass
  * @first:	the network is new here: all default routes are read. Later only the one that is taken now is looked at, which
  *		costs the same however many endpoints there are; if it is by no uplink that is attached, all are read again.
- * @ret_mtu:	bytes: the smallest of the uplinks', or 1500 where there is none (a host without a way out is no error)
  *
  * So a default route that moved is followed by the next attach, and by gc. One more that came beside it, and is not taken,
  * is gc's.
  *
  * The caller holds the lock of "uplinks".
  */
-int uplinks_ensure(struct shunt_instance *instance, const struct shunt_network *network, bool first, uint32_t *ret_mtu,
-		   struct shunt_error *error);
+int uplinks_ensure(struct shunt_instance *instance, const struct shunt_network *network, bool first,
+		   struct uplink_limits *ret, struct shunt_error *error);
 
 /**
  * uplinks_refresh() - What gc does: attaches new uplinks, detaches those that are none any more

@@ -115,6 +115,7 @@ int verb_attach(struct cli *cli, int argc, char **argv)
 		return r;
 	r = attach(cli, &request, &target, &info, &error);
 	if (r >= 0) {
+		journal_notice(&info);
 		r = print(cli, &info);
 		if (r < 0)
 			r = undo(cli, &info, r, &error);

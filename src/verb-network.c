@@ -158,7 +158,8 @@ static int view_json(const struct view *view, sd_json_variant **ret)
 		SD_JSON_BUILD_PAIR_CONDITION(network->flows > 0, "flows", SD_JSON_BUILD_UNSIGNED(network->flows)),
 		SD_JSON_BUILD_PAIR_CONDITION(!!allow, "allow", SD_JSON_BUILD_VARIANT(allow)),
 		SD_JSON_BUILD_PAIR_BOOLEAN("isolate", network->isolate),
-		SD_JSON_BUILD_PAIR_BOOLEAN("internal", network->internal));
+		SD_JSON_BUILD_PAIR_BOOLEAN("internal", network->internal),
+		SD_JSON_BUILD_PAIR_BOOLEAN("big_tcp", network->big_tcp));
 }
 
 static int add_free(struct table *table, const struct shunt_prefix *subnet, uint64_t used)
@@ -281,6 +282,7 @@ static void print_details(const struct view *view)
 	print_rules("allow out", &network->rules[SHUNT_RULES_OUT]);
 	printf("isolate     %s\n", network->isolate ? "true" : "false");
 	printf("internal    %s\n", network->internal ? "true" : "false");
+	printf("big_tcp     %s\n", network->big_tcp ? "true" : "false");
 }
 
 static int show(const struct cli *cli, const char *name, const struct shunt_info *infos, size_t n_infos,

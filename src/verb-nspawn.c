@@ -119,6 +119,7 @@ static int pre(struct cli *cli, const struct nspawn_request *request, struct shu
 	r = nspawn_pre(cli->state, request, &info, error);
 	if (r < 0)
 		return r;
+	journal_notice(&info);
 	if (cli->json)
 		r = print_endpoint(cli, &info, error);
 	else

@@ -61,5 +61,7 @@ int verb_oci_hook(struct cli *cli, int argc, char **argv)
 		r = oci_create(cli->state, &state, &info, &error);
 	else
 		r = oci_poststop(cli->state, &state, &error);
+	if (r >= 0 && stage == OCI_CREATE_RUNTIME)
+		journal_notice(&info);
 	return r < 0 ? journal_fail(&error, state.id, stage == OCI_POSTSTOP ? NULL : network_of(&state)) : EXIT_SUCCESS;
 }

@@ -137,6 +137,7 @@ static int run(const struct cli *cli, struct shunt_request *request, char **comm
 		return r;
 
 	/* Attached: from here on every way leads to disconnect(). */
+	journal_notice(&info);
 	r = rights_keep(RIGHTS_DETACH | RIGHT(CAP_KILL), error);
 	if (r >= 0) {
 		names = resolver(&info);

@@ -227,7 +227,10 @@ struct shunt_rules {
 };
 _Static_assert(sizeof(struct shunt_rules) == 516, "shunt_rules is ABI");
 
-/* Map "uplinks", BPF_MAP_TYPE_HASH: ifindex (__u32) -> __u32, which is 0. Where shunt_from_wire is attached. */
+/*
+ * Map "uplinks", BPF_MAP_TYPE_HASH: ifindex (__u32) -> __u32, the sizes of it that "big_tcp" has raised: src/big.h. Where
+ * shunt_from_wire is attached.
+ */
 #define SHUNT_MAX_UPLINKS_ATTACHED 1024
 
 /* Map "registry", BPF_MAP_TYPE_HASH: struct shunt_endpoint_key -> struct shunt_endpoint. Read by the engine only. */

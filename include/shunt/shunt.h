@@ -79,6 +79,7 @@ struct shunt_network {
 	uint32_t flows;			/* entries that the map of flows shall have room for; 0: whatever it has */
 	bool isolate;
 	bool internal;
+	bool big_tcp;			/* packets above 64 KiB: src/big.h */
 	struct shunt_rule_list rules[SHUNT_RULES_KINDS];	/* by enum shunt_rules_kind */
 };
 
@@ -109,11 +110,14 @@ enum shunt_status {
 	SHUNT_STATUS_STALE,		/* its container, or whoever began it, is gone: gc takes it */
 };
 
+#define SHUNT_NOTICE_MAX 160
+
 struct shunt_info {
 	char id[SHUNT_ID_MAX + 1];
 	char interface[SHUNT_IFNAME_MAX];	/* peer's name in the container */
 	enum shunt_status status;
 	char stale_reason[128];			/* why, where status is stale */
+	char notice[SHUNT_NOTICE_MAX];		/* of an attach: what else of the host it has changed; mostly "" */
 	struct shunt_endpoint endpoint;
 	struct shunt_counters counters;		/* summed over the CPUs */
 };

@@ -109,6 +109,29 @@ static void veth_pair_is_made_whole_and_down(void **state)
 	assert_int_equal(link_get(container, "nk0123456789abc", 0, &link, NULL), -ENODEV);
 }
 
+/* The kernel's are 64 KiB each, and its own order of reading them is none of ours. */
+static void both_ends_say_how_large_packets_may_be(void **state)
+{
+	static const uint32_t sizes[][LINK_SIZES] = { { 0 }, { 196608, 131072, 100000, 80000 }, { 60000, 50000, 40000, 65536 } };
+	_cleanup_close_ int netns = make_netns();
+	_cleanup_(netlink_closep) struct netlink *host = open_netlink(), *container = open_netlink_at(netns);
+	struct link_spec spec = spec_for(netns);
+	struct link_state ends[2];
+	struct shunt_error error;
+
+	(void)state;
+	for (size_t i = 0; i < ELEMENTSOF(sizes); i++) {
+		memcpy(spec.size, sizes[i], sizeof(spec.size));
+		assert_done(create(host, SHUNT_DRIVER_VETH, &spec, &error), &error);
+		assert_done(link_get(host, spec.host, 0, &ends[0], &error), &error);
+		assert_done(link_get(container, spec.interface, 0, &ends[1], &error), &error);
+		for (size_t k = 0; k < 2 * LINK_SIZES; k++)
+			assert_int_equal(ends[k / LINK_SIZES].size[k % LINK_SIZES], sizes[i][k % LINK_SIZES] ?: LINK_SIZE_DEFAULT);
+		assert_true(ends[0].size_max > 196608);
+		assert_done(link_delete(host, ends[0].ifindex, &error), &error);
+	}
+}
+
 /* Invariant 1: what is up inside can send nothing while the host end is down. */
 static void container_s_end_has_no_carrier_before_the_host_s_is_up(void **state)
 {
@@ -314,6 +337,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		on_fresh_host(veth_pair_is_made_whole_and_down),
+		on_fresh_host(both_ends_say_how_large_packets_may_be),
 		on_fresh_host(container_s_end_has_no_carrier_before_the_host_s_is_up),
 		on_fresh_host(netkit_pair_is_made_or_the_kind_is_unknown),
 		on_fresh_host(probe_leaves_nothing_and_us_where_we_are),

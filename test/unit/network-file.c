@@ -18,6 +18,7 @@ static void left_out_keys_have_their_defaults(void **state)
 	assert_true(network.masquerade);
 	assert_true(network.isolate);
 	assert_false(network.internal);
+	assert_false(network.big_tcp);
 	for (size_t kind = 0; kind < SHUNT_RULES_KINDS; kind++)
 		assert_false(network.rules[kind].given);
 }
@@ -26,7 +27,7 @@ static void each_key_is_read(void **state)
 {
 	struct shunt_network network = parsed("{\"subnets\": [\"fd00:1::/64\", \"10.1.0.0/16\"], \"mode\": \"l2\", "
 					      "\"mtu\": 9000, \"uplinks\": [\"eth0\", \"wlan0\"], \"routing\": \"kernel\", "
-					      "\"masquerade\": false, \"isolate\": false, \"internal\": true}");
+					      "\"masquerade\": false, \"isolate\": false, \"internal\": true, \"big_tcp\": true}");
 
 	(void)state;
 	assert_int_equal(network.subnet4.family, AF_INET);
@@ -40,6 +41,7 @@ static void each_key_is_read(void **state)
 	assert_false(network.masquerade);
 	assert_false(network.isolate);
 	assert_true(network.internal);
+	assert_true(network.big_tcp);
 }
 
 /* Each text, and what its line must say: the place and the thing. */
@@ -109,6 +111,7 @@ static const struct {
 	{ "{" V4 ", \"flows\": 4194305}", "flows must be" },
 	{ "{" V4 ", \"flows\": \"65536\"}", "flows must be" },
 	{ "{" V4 ", \"flows\": -1}", "flows must be" },
+	{ "{" V4 ", \"big_tcp\": 1}", "web.json:1:41: big_tcp must be true or false" },
 	{ "{" V4 ", \"isolate\": \"true\"}", "isolate" },
 	{ "{" V4 ", \"internal\": null}", "internal" },
 };

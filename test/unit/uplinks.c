@@ -75,10 +75,10 @@ static void assert_attached(const char *expected)
 static void assert_ensured(struct shunt_instance *instance, const struct shunt_network *network, uint32_t expected)
 {
 	struct shunt_error error;
-	uint32_t mtu;
+	struct uplink_limits limits;
 
-	assert_done(uplinks_ensure(instance, network, true, &mtu, &error), &error);
-	assert_int_equal(mtu, expected);
+	assert_done(uplinks_ensure(instance, network, true, &limits, &error), &error);
+	assert_int_equal(limits.mtu, expected);
 }
 
 static int refresh(struct shunt_instance *instance, const struct shunt_network *network, bool complete)
@@ -129,10 +129,10 @@ static void missing_uplink_is_named_with_its_network_and_none_is_attached(void *
 {
 	const struct shunt_network network = listed("a0", "none");
 	struct shunt_error error;
-	uint32_t mtu = 77;
+	struct uplink_limits limits = { .mtu = 77 };
 
-	assert_refused(uplinks_ensure(*state, &network, true, &mtu, &error), -ENODEV, &error, "network web: uplink none does not");
-	assert_int_equal(mtu, 77);
+	assert_refused(uplinks_ensure(*state, &network, true, &limits, &error), -ENODEV, &error, "network web: uplink none does not");
+	assert_int_equal(limits.mtu, 77);
 	assert_attached("");
 }
 
@@ -141,10 +141,10 @@ static void assert_followed(struct shunt_instance *instance, const struct shunt_
 			    const char *expected)
 {
 	struct shunt_error error;
-	uint32_t found;
+	struct uplink_limits found;
 
 	assert_done(uplinks_ensure(instance, network, false, &found, &error), &error);
-	assert_int_equal(found, mtu);
+	assert_int_equal(found.mtu, mtu);
 	assert_attached(expected);
 }
 
