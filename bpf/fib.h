@@ -65,6 +65,14 @@ static __always_inline void fill4(struct __sk_buff *skb, struct bpf_fib_lookup *
 		fill_ports(skb, fib, (const __be16 *)(ip + 1));
 }
 
+static __always_inline void fill_behind_jumbo(struct __sk_buff *skb, struct bpf_fib_lookup *fib, const __u8 *option)
+{
+	if ((void *)(option + 8) > (void *)(long)skb->data_end || option[1] != 0)
+		return;
+	fib->l4_protocol = option[0];
+	fill_ports(skb, fib, (const __be16 *)(option + 8));
+}
+
 static __always_inline void fill6(struct __sk_buff *skb, struct bpf_fib_lookup *fib, const struct ipv6hdr *ip,
 				  __u32 ifindex, __u32 size)
 {
@@ -77,7 +85,11 @@ static __always_inline void fill6(struct __sk_buff *skb, struct bpf_fib_lookup *
 	fib->l4_protocol = ip->nexthdr;
 	__builtin_memcpy(fib->ipv6_src, source, sizeof(fib->ipv6_src));
 	__builtin_memcpy(fib->ipv6_dst, destination, sizeof(fib->ipv6_dst));
-	fill_ports(skb, fib, (const __be16 *)(ip + 1));
+	/* BIG TCP's packets with a jumbo option take the way of those that need none. */
+	if (unlikely(ip->nexthdr == IPPROTO_HOPOPTS && skb->len > 0xffff))
+		fill_behind_jumbo(skb, fib, (const __u8 *)(ip + 1));
+	else
+		fill_ports(skb, fib, (const __be16 *)(ip + 1));
 }
 
 /*

@@ -115,7 +115,7 @@ static __always_inline bool header4_sane(struct __sk_buff *skb, const struct iph
 	/* One comparison for version 4 with no options; BIG TCP has a length of 0 for what 16 bits cannot say. */
 	if (likely(*(const __u8 *)ip == 0x45))
 		return likely(total >= sizeof(*ip) && total <= left) || (total == 0 && left > 0xffff);
-	return ip->version == 4 && ip->ihl > 5 && total >= ip->ihl * 4U && total <= left &&
+	return ip->version == 4 && ip->ihl > 5 && ((total >= ip->ihl * 4U && total <= left) || (total == 0 && left > 0xffff)) &&
 	       options4_sane(skb, ip->ihl * 4U - sizeof(*ip));
 }
 
