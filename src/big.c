@@ -1,10 +1,32 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "big.h"
 
+#include <bpf/btf.h>
+
+#include "forward.h"
+
+/* By its type, which went when the header did. Where that cannot be told, it may. */
+static bool kernel_marks_ipv6(void)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+	const bool marks = !btf || btf__find_by_name_kind(btf, "hop_jumbo_hdr", BTF_KIND_STRUCT) >= 0;
+
+	btf__free(btf);
+	return marks;
+}
+
+/* The second question takes some milliseconds. */
+static bool ipv6_is_forwarded_and_marked(const struct shunt_network *network)
+{
+	return (network->routing == SHUNT_ROUTING_KERNEL || forward_enabled("all", AF_INET6) == 1) && kernel_marks_ipv6();
+}
+
 void big_sizes(const struct shunt_network *network, uint32_t ret[static LINK_SIZES])
 {
 	for (size_t i = 0; i < LINK_SIZES; i++)
 		ret[i] = network->big_tcp ? BIG_SIZE : LINK_SIZE_DEFAULT;
+	if (network->big_tcp && ipv6_is_forwarded_and_marked(network))
+		ret[LINK_GSO] = ret[LINK_GRO] = LINK_SIZE_DEFAULT;
 }
 
 void big_limit(uint32_t size[static LINK_SIZES], const struct link_state *uplink)
@@ -29,14 +51,15 @@ static int set_sizes(struct shunt_instance *instance, const struct link_state *u
 	return r < 0 ? shunt_fail(error, r, "uplink %s: gso_max_size: %s", uplink->name, words.text) : 0;
 }
 
-int big_raise(struct shunt_instance *instance, struct link_state *uplink, struct shunt_error *error)
+int big_raise(struct shunt_instance *instance, struct link_state *uplink, const uint32_t want[static LINK_SIZES],
+	      struct shunt_error *error)
 {
 	uint32_t size[LINK_SIZES], raised = 0;
 	int r;
 
 	for (size_t i = 0; i < LINK_SIZES; i++) {
 		size[i] = uplink->size[i];
-		if (size[i] != LINK_SIZE_DEFAULT || raised_size(uplink) <= LINK_SIZE_DEFAULT)
+		if (size[i] != LINK_SIZE_DEFAULT || want[i] <= LINK_SIZE_DEFAULT || raised_size(uplink) <= LINK_SIZE_DEFAULT)
 			continue;
 		size[i] = raised_size(uplink);
 		raised |= 1U << i;

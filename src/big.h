@@ -7,6 +7,9 @@
  * what the least of its network's uplinks does. It may be 192 KiB with "big_tcp"; then the host end says so too, by which others
  * send to the container, and the uplinks, up to what their hardware can cut.
  *
+ * Older kernels (6.18; 7.3 does not) put a hop-by-hop header into such a packet of IPv6, which their own stack then takes for too
+ * large to forward (ip6_pkt_too_big()). There IPv6 stays as it is where the host forwards it, or the network leaves that to it.
+ *
  * Of an uplink only that is raised which is as the kernel made it: everything else somebody has chosen. What was raised is noted
  * in the map "uplinks" before it is; it is lowered again when the interface is no uplink any more, or the last endpoint has
  * gone, unless it was changed meanwhile.
@@ -24,8 +27,9 @@ void big_sizes(const struct shunt_network *network, uint32_t ret[static LINK_SIZ
 /* Lowers @size to what an uplink says. */
 void big_limit(uint32_t size[static LINK_SIZES], const struct link_state *uplink);
 
-/* Raises what an attached uplink says, which @uplink tells then. Return: 1, 0 where there was nothing to raise, or an errno */
-int big_raise(struct shunt_instance *instance, struct link_state *uplink, struct shunt_error *error);
+/* Raises what an attached uplink says to @want, and @uplink with it. Return: 1, 0 where there was nothing to raise, or an errno */
+int big_raise(struct shunt_instance *instance, struct link_state *uplink, const uint32_t want[static LINK_SIZES],
+	      struct shunt_error *error);
 
 /* Takes it back. Before the uplink is forgotten, under the lock of "uplinks". Return: 0, also where it is gone, or an errno */
 int big_restore(struct shunt_instance *instance, uint32_t ifindex, struct shunt_error *error);

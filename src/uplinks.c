@@ -113,19 +113,24 @@ static int wanted(const struct shunt_network *network, const struct uplink_set *
 }
 
 /* Raises what one says of packets' size. Return: 1 if it was raised, 0, or an errno */
-static int raise(struct shunt_instance *instance, struct link_state *uplink, struct uplink_limits *limits, struct shunt_error *error)
+static int raise(struct shunt_instance *instance, struct link_state *uplink, const uint32_t *want, struct uplink_limits *limits,
+		 struct shunt_error *error)
 {
-	int r = big_raise(instance, uplink, error);
+	int r = big_raise(instance, uplink, want, error);
 
 	if (r > 0)
-		snprintf(limits->notice, sizeof(limits->notice), "big_tcp: uplink %s takes packets of up to %u bytes now, for all who "
-			 "send and receive by it", uplink->name, uplink->size[LINK_GSO]);
+		snprintf(limits->notice, sizeof(limits->notice), "big_tcp: uplink %s takes%s packets of up to %u bytes now, for all who "
+			 "send and receive by it", uplink->name, uplink->size[LINK_GSO] > LINK_SIZE_DEFAULT ? "" : " IPv4",
+			 uplink->size[LINK_GSO4]);
 	return r;
 }
 
-/* Attaches one and lowers the limits to its own. Return: 1 if it was not attached before, or changed, 0, or an errno */
-static int ensure(struct shunt_instance *instance, uint32_t ifindex, bool egress, bool big, struct uplink_limits *limits,
-		  struct shunt_error *error)
+/*
+ * Attaches one and lowers the limits to its own. @want: what it shall say of packets' size, or NULL. Return: 1 if it was not
+ * attached before, or was raised, 0, or an errno
+ */
+static int ensure(struct shunt_instance *instance, uint32_t ifindex, bool egress, const uint32_t *want,
+		  struct uplink_limits *limits, struct shunt_error *error)
 {
 	struct link_state uplink;
 	int r = link_get(instance->host, NULL, ifindex, &uplink, error);
@@ -139,8 +144,8 @@ static int ensure(struct shunt_instance *instance, uint32_t ifindex, bool egress
 
 		r = failed < 0 ? failed : r;
 	}
-	if (r >= 0 && big) {
-		int raised = raise(instance, &uplink, limits, error);
+	if (r >= 0 && want) {
+		int raised = raise(instance, &uplink, want, limits, error);
 
 		r = raised != 0 ? raised : r;
 	}
@@ -163,6 +168,7 @@ int uplinks_ensure(struct shunt_instance *instance, const struct shunt_network *
 {
 	struct uplink_set all = {}, set = {};
 	struct uplink_limits limits = {};
+	uint32_t want[LINK_SIZES];
 	int r = 0;
 
 	if (network->uplinks_auto && !network->internal) {
@@ -173,9 +179,10 @@ int uplinks_ensure(struct shunt_instance *instance, const struct shunt_network *
 	}
 	if (r >= 0)
 		r = wanted(network, &all, &set, error);
-	big_sizes(network, limits.size);
+	big_sizes(network, want);
+	memcpy(limits.size, want, sizeof(want));
 	for (size_t i = 0; i < set.n && r >= 0; i++)
-		r = ensure(instance, set.ifindex[i], needs_egress(network), network->big_tcp, &limits, error);
+		r = ensure(instance, set.ifindex[i], needs_egress(network), want, &limits, error);
 	if (r < 0)
 		return r;
 	if (limits.mtu == 0)
@@ -197,11 +204,25 @@ static int leave(struct shunt_instance *instance, uint32_t ifindex, struct shunt
 	return datapath_detach_uplink(instance->state, ifindex, error);
 }
 
+/* Adds those that are to take larger packets, and how large at most. */
+static void want_big(const struct shunt_network *network, const struct uplink_set *defaults, struct uplink_set *set,
+		     uint32_t *sizes)
+{
+	uint32_t own[LINK_SIZES];
+
+	(void)wanted(network, defaults, set, NULL);
+	big_sizes(network, own);
+	for (size_t i = 0; i < LINK_SIZES; i++)
+		if (own[i] > sizes[i])
+			sizes[i] = own[i];
+}
+
 int uplinks_refresh(struct shunt_instance *instance, const struct shunt_network *networks, size_t n_networks,
 		    bool complete, struct shunt_error *error)
 {
 	struct uplink_set all = {}, have = {}, want = {}, big = {};
 	struct uplink_limits limits = {};
+	uint32_t sizes[LINK_SIZES] = {};
 	bool egress = false;
 	int changed = 0;
 	int r = defaults(&all, error);
@@ -213,7 +234,7 @@ int uplinks_refresh(struct shunt_instance *instance, const struct shunt_network 
 		if (wanted(&networks[i], &all, &want, NULL) < 0 || (networks[i].uplinks_auto && all.n == 0))
 			complete = false;
 		if (networks[i].big_tcp)
-			(void)wanted(&networks[i], &all, &big, NULL);
+			want_big(&networks[i], &all, &big, sizes);
 	}
 	for (size_t i = 0; i < have.n && r >= 0; i++) {
 		if (has(&want, have.ifindex[i]))
@@ -224,7 +245,7 @@ int uplinks_refresh(struct shunt_instance *instance, const struct shunt_network 
 		changed++;
 	}
 	for (size_t i = 0; i < want.n && r >= 0; i++) {
-		r = ensure(instance, want.ifindex[i], egress, has(&big, want.ifindex[i]), &limits, error);
+		r = ensure(instance, want.ifindex[i], egress, has(&big, want.ifindex[i]) ? sizes : NULL, &limits, error);
 		changed += r > 0;
 	}
 	return r < 0 ? r : changed;

@@ -72,7 +72,8 @@ static void uplink_is_raised_once_with_a_notice_and_restored(void **state)
 	struct uplink_limits limits = ensured(*state, &network);
 
 	assert_sizes(limits.size, RAISED);
-	assert_string_equal(limits.notice, "big_tcp: uplink a0 takes packets of up to 196608 bytes now, for all who send and receive by it");
+	assert_string_equal(limits.notice,
+			    "big_tcp: uplink a0 takes packets of up to 196608 bytes now, for all who send and receive by it");
 	assert_uplink(*state, "a0", RAISED);
 	limits = ensured(*state, &network);
 	assert_sizes(limits.size, RAISED);
@@ -163,6 +164,30 @@ static void uplink_that_comes_later_is_raised_and_one_that_is_none_any_more_rest
 	assert_int_equal(uplinks_refresh(*state, &other, 1, true, &error), 0);
 }
 
+/* Its own stack, which would not forward what an older kernel has put a header into. */
+static void host_that_forwards_keeps_ipv6_where_the_kernel_marks_it(void **state)
+{
+	const bool marks = system("grep -qa hop_jumbo_hdr /sys/kernel/btf/vmlinux") == 0;
+	const uint32_t *expected = marks ? SIZES(65536, BIG_SIZE, 65536, BIG_SIZE) : RAISED;
+	struct shunt_network network = network_by(true, "a0", NULL);
+	struct uplink_limits limits;
+
+	shell("echo 1 >/proc/sys/net/ipv6/conf/all/forwarding");
+	limits = ensured(*state, &network);
+	assert_sizes(limits.size, expected);
+	assert_uplink(*state, "a0", expected);
+	assert_string_equal(limits.notice, marks ?
+			    "big_tcp: uplink a0 takes IPv4 packets of up to 196608 bytes now, for all who send and receive by it" :
+			    "big_tcp: uplink a0 takes packets of up to 196608 bytes now, for all who send and receive by it");
+	shell("echo 0 >/proc/sys/net/ipv6/conf/all/forwarding");
+	assert_sizes(ensured(*state, &network).size, RAISED);
+	/* Or may, for this network. */
+	network.routing = SHUNT_ROUTING_KERNEL;
+	assert_sizes(ensured(*state, &network).size, expected);
+	release(*state);
+	assert_uplink(*state, "a0", DEFAULTS);
+}
+
 /* Killed between the note and the change: nothing was raised, so nothing is taken back. */
 static void note_alone_takes_nothing_back(void **state)
 {
@@ -187,6 +212,7 @@ int main(void)
 		on_fresh_uplinks(device_that_takes_no_more_is_left_alone_and_that_is_said),
 		on_fresh_uplinks(network_without_uplinks_has_large_packets_within),
 		on_fresh_uplinks(uplink_that_comes_later_is_raised_and_one_that_is_none_any_more_restored),
+		on_fresh_uplinks(host_that_forwards_keeps_ipv6_where_the_kernel_marks_it),
 		on_fresh_uplinks(note_alone_takes_nothing_back),
 	};
 
