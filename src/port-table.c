@@ -22,6 +22,17 @@ bool port_set_has(const struct port_set *set, const struct shunt_published_key *
 	return *word_of((struct port_set *)set, key) >> ntohs(key->port) % 64 & 1;
 }
 
+unsigned port_set_protocols(const struct port_set *set)
+{
+	uint64_t tcp = 0, udp = 0;
+
+	for (size_t i = 0; i < ELEMENTSOF(set->tcp); i++) {
+		tcp |= set->tcp[i];
+		udp |= set->udp[i];
+	}
+	return (tcp ? PORTS_TCP : 0) | (udp ? PORTS_UDP : 0);
+}
+
 static int compare(const void *a, const void *b)
 {
 	const struct shunt_port *x = a, *y = b;

@@ -16,6 +16,10 @@ struct port_set {
 void port_set_add(struct port_set *set, const struct shunt_published_key *key);
 bool port_set_has(const struct port_set *set, const struct shunt_published_key *key);
 
+/* Of which protocols there is a port in @set; enum port_protocols. */
+enum port_protocols { PORTS_TCP = 1 << 0, PORTS_UDP = 1 << 1 };
+unsigned port_set_protocols(const struct port_set *set);
+
 /* All publications, sorted as in struct shunt_port; *ret is the caller's to free. */
 int port_table_list(const struct datapath *datapath, struct shunt_port **ret, size_t *ret_n);
 

@@ -7,13 +7,13 @@
  * A publication is one port of one address of the host, or of all addresses of a family, that leads to one port of one
  * endpoint. It is made in this order, under the lock "ports":
  *
- *	1. the programs at the host's sockets are attached, and know the host's addresses
+ *	1. the programs at the host's sockets that its protocol needs are attached, and know the host's addresses
  *	2. the port's bit is set: from here on no process can bind to all addresses with it
  *	3. it is looked for among the sockets of the host; who has it by now is named, and keeps it
  *	4. its entry in "publications"
  *	5. itself as a backend in "published": packets come
  *
- * and taken back in the order 5, 4, 2, and 1 with the last one. So what is in "publications" is all there is of it, "published"
+ * and taken back in the order 5, 4, 2, and 1 with the last one of its protocol. So what is in "publications" is all there is of it, "published"
  * and the bits can be made from that again, and what has no endpoint any more is found by its host end's index.
  *
  * Invariants
@@ -63,14 +63,12 @@ static int rebuild(const struct claim *claim, struct shunt_error *error)
 	return r < 0 ? claim_map_fail(r, error) : 0;
 }
 
-/* What the maps say and what is attached becomes what is in @list, which is all that is left. The bits are of @list. */
-static int settle(struct shunt_instance *instance, const struct port_set *bits, size_t n, struct shunt_error *error)
+/* What the datapath is told of ports, and what is attached for them, becomes what @bits say, which are of all that is left. */
+static int settle(struct shunt_instance *instance, const struct port_set *bits, struct shunt_error *error)
 {
 	int r = port_table_write_bits(&instance->datapath, bits);
 
-	if (r < 0)
-		return claim_map_fail(r, error);
-	return n == 0 ? sockets_detach(instance, error) : 0;
+	return r < 0 ? claim_map_fail(r, error) : sockets_detach(instance, port_set_protocols(bits), error);
 }
 
 /* Takes back what of it was done. */
@@ -83,10 +81,10 @@ static void undo(struct claim *claim, size_t n_done)
 	*bits = (struct port_set){};
 	for (size_t i = 0; i < claim->n_all; i++)
 		port_set_add(bits, &claim->all[i].key.host);
-	(void)settle(claim->instance, bits, claim->n_all, NULL);
+	(void)settle(claim->instance, bits, NULL);
 }
 
-/* Steps 2 to 5 */
+/* Steps 1 to 5, but that the host's addresses are known */
 static int take(struct claim *claim, struct shunt_error *error)
 {
 	const struct datapath *datapath = &claim->instance->datapath;
@@ -95,10 +93,13 @@ static int take(struct claim *claim, struct shunt_error *error)
 
 	for (size_t i = 0; i < claim->n_new; i++)
 		port_set_add(claim->bits, &claim->new[i].key.host);
-	r = port_table_write_bits(datapath, claim->bits);
-	if (r < 0)
-		claim_map_fail(r, error);
-	else
+	r = sockets_attach(claim->instance, port_set_protocols(claim->bits), error);
+	if (r >= 0) {
+		r = port_table_write_bits(datapath, claim->bits);
+		if (r < 0)
+			claim_map_fail(r, error);
+	}
+	if (r >= 0)
 		r = claim_check_sockets(claim, error);
 	while (r >= 0 && done < claim->n_new) {
 		r = port_table_add(datapath, &claim->new[done++]);
@@ -129,14 +130,7 @@ int publish_claim(struct shunt_instance *instance, const struct shunt_endpoint *
 		r = sockets_refresh_locals(instance, error);
 	if (r >= 0)
 		r = claim_check(&claim, specs, n, error);
-	if (r < 0)
-		return r;
-	r = sockets_attach(instance, error);
-	if (r < 0) {
-		undo(&claim, 0);
-		return r;
-	}
-	return take(&claim, error);
+	return r < 0 ? r : take(&claim, error);
 }
 
 /* Whether a port is one of those that were asked for, or of the endpoint where none were. */
@@ -160,7 +154,7 @@ static void keep(struct claim *claim)
 	(void)port_table_restore(datapath, claim->all, claim->n_all);
 	(void)port_table_rebuild(datapath, claim->all, claim->n_all);
 	(void)port_table_write_bits(datapath, claim->bits);
-	(void)sockets_attach(claim->instance, NULL);
+	(void)sockets_attach(claim->instance, port_set_protocols(claim->bits), NULL);
 }
 
 /* Return: how many ports went, or an errno */
@@ -181,7 +175,7 @@ static int give_back(struct claim *claim, struct shunt_error *error)
 		gone++;
 	}
 	/* Where none went, too: one that was killed before it had any leaves bits, and programs. */
-	r = settle(claim->instance, claim->bits, claim->n_all - gone, error);
+	r = settle(claim->instance, claim->bits, error);
 	return r < 0 ? r : (int)gone;
 }
 
@@ -272,7 +266,7 @@ int publish_mend(struct shunt_instance *instance, struct shunt_error *error)
 	if (claim.n_all > 0) {
 		r = sockets_refresh_locals(instance, error);
 		if (r >= 0)
-			r = sockets_attach(instance, error);
+			r = sockets_attach(instance, port_set_protocols(claim.bits), error);
 	}
-	return r < 0 ? r : settle(instance, claim.bits, claim.n_all, error);
+	return r < 0 ? r : settle(instance, claim.bits, error);
 }

@@ -7,24 +7,33 @@
 #include <linux/magic.h>
 #include <sys/vfs.h>
 
+#include "port-table.h"
 #include "publication.h"
 
+enum { ANY = PORTS_TCP | PORTS_UDP };
+
+/*
+ * What is attached is in the way of all sockets of the machine, of whatever network namespace. So each is there only while there
+ * is a port of a protocol that needs it: sendmsg and recvmsg are asked for each datagram of a socket that is not connected.
+ */
 static const struct {
 	const char *pin;
+	unsigned needed_by;	/* enum port_protocols */
 	enum datapath_object program;
 	enum bpf_attach_type type;
 } hooks[] = {
 	/* Who binds finds a port taken before anybody is led there. */
-	{ "bind4", PROGRAM_BIND4, BPF_CGROUP_INET4_BIND },
-	{ "bind6", PROGRAM_BIND6, BPF_CGROUP_INET6_BIND },
-	{ "getpeername4", PROGRAM_GETPEERNAME4, BPF_CGROUP_INET4_GETPEERNAME },
-	{ "getpeername6", PROGRAM_GETPEERNAME6, BPF_CGROUP_INET6_GETPEERNAME },
-	{ "recvmsg4", PROGRAM_RECVMSG4, BPF_CGROUP_UDP4_RECVMSG },
-	{ "recvmsg6", PROGRAM_RECVMSG6, BPF_CGROUP_UDP6_RECVMSG },
-	{ "sendmsg4", PROGRAM_SENDMSG4, BPF_CGROUP_UDP4_SENDMSG },
-	{ "sendmsg6", PROGRAM_SENDMSG6, BPF_CGROUP_UDP6_SENDMSG },
-	{ "connect4", PROGRAM_CONNECT4, BPF_CGROUP_INET4_CONNECT },
-	{ "connect6", PROGRAM_CONNECT6, BPF_CGROUP_INET6_CONNECT },
+	{ "bind4", ANY, PROGRAM_BIND4, BPF_CGROUP_INET4_BIND },
+	{ "bind6", ANY, PROGRAM_BIND6, BPF_CGROUP_INET6_BIND },
+	{ "getpeername4", ANY, PROGRAM_GETPEERNAME4, BPF_CGROUP_INET4_GETPEERNAME },
+	{ "getpeername6", ANY, PROGRAM_GETPEERNAME6, BPF_CGROUP_INET6_GETPEERNAME },
+	/* Also by IPv4 alone: a socket of IPv6 that has sent to a mapped address hears by recvmsg6. */
+	{ "recvmsg4", PORTS_UDP, PROGRAM_RECVMSG4, BPF_CGROUP_UDP4_RECVMSG },
+	{ "recvmsg6", PORTS_UDP, PROGRAM_RECVMSG6, BPF_CGROUP_UDP6_RECVMSG },
+	{ "sendmsg4", PORTS_UDP, PROGRAM_SENDMSG4, BPF_CGROUP_UDP4_SENDMSG },
+	{ "sendmsg6", PORTS_UDP, PROGRAM_SENDMSG6, BPF_CGROUP_UDP6_SENDMSG },
+	{ "connect4", ANY, PROGRAM_CONNECT4, BPF_CGROUP_INET4_CONNECT },
+	{ "connect6", ANY, PROGRAM_CONNECT6, BPF_CGROUP_INET6_CONNECT },
 };
 
 /* Where systemd mounts it, alone or beside the old hierarchies. A mount of our own would change the options of theirs. */
@@ -52,14 +61,17 @@ static const char *pin_path(const struct shunt_instance *instance, const char *p
 	return buffer;
 }
 
-int sockets_attach(struct shunt_instance *instance, struct shunt_error *error)
+int sockets_attach(struct shunt_instance *instance, unsigned protocols, struct shunt_error *error)
 {
 	_cleanup_close_ int cgroup = -EBADF;
 	char path[PATH_MAX];
 
 	for (size_t i = 0; i < ELEMENTSOF(hooks); i++) {
-		_cleanup_close_ int link = bpf_obj_get(pin_path(instance, hooks[i].pin, path));
+		_cleanup_close_ int link = -EBADF;
 
+		if (!(hooks[i].needed_by & protocols))
+			continue;
+		link = bpf_obj_get(pin_path(instance, hooks[i].pin, path));
 		if (link >= 0)
 			continue;
 		if (errno != ENOENT)
@@ -77,14 +89,17 @@ int sockets_attach(struct shunt_instance *instance, struct shunt_error *error)
 	return 0;
 }
 
-int sockets_detach(struct shunt_instance *instance, struct shunt_error *error)
+int sockets_detach(struct shunt_instance *instance, unsigned protocols, struct shunt_error *error)
 {
 	char path[PATH_MAX];
 
 	/* Backwards: nobody is led to a port that somebody may bind. */
 	for (size_t i = ELEMENTSOF(hooks); i-- > 0;) {
-		int r = datapath_remove_link(AT_FDCWD, pin_path(instance, hooks[i].pin, path));
+		int r;
 
+		if (hooks[i].needed_by & protocols)
+			continue;
+		r = datapath_remove_link(AT_FDCWD, pin_path(instance, hooks[i].pin, path));
 		if (r < 0)
 			return shunt_fail(error, r, "%s: cannot be removed: %s", path, strerror(-r));
 	}

@@ -8,11 +8,11 @@
 
 #include "instance.h"
 
-/* Attaches those that are not, whose pins are in ports/. */
-int sockets_attach(struct shunt_instance *instance, struct shunt_error *error);
+/* Attaches those that ports of @protocols (enum port_protocols) need, where they are not. Their pins are in ports/. */
+int sockets_attach(struct shunt_instance *instance, unsigned protocols, struct shunt_error *error);
 
-/* None there is no error. */
-int sockets_detach(struct shunt_instance *instance, struct shunt_error *error);
+/* Detaches those that they do not need. None there is no error. */
+int sockets_detach(struct shunt_instance *instance, unsigned protocols, struct shunt_error *error);
 
 /*
  * Writes the host's addresses of now into the map "locals". One that came later is known to the next who publishes, and to

@@ -6,10 +6,13 @@
 
 # Some of what was to be published may be, but then wholly: who is reached by it, who holds it, and the programs at sockets.
 ports_agree() {
-        local reached held pins
+        local reached held pins needed=0
         reached=$(sed -n 's/^published: \([0-9]*\).*/\1/p' <<<"$seen") held=$(sed -n 's/^publications: //p' <<<"$seen")
         pins=$(grep -c '^/sys/fs/bpf/shunt/ports/' <<<"$seen" || true)
-        [[ $reached = "$held" && $pins = $((held > 0 ? 10 : 0)) && $seen == *"unfinished: 0"* ]] ||
+        # A key is of 16 bytes of address, two of port, and the protocol; those for datagrams are there for UDP.
+        [ "${held:-0}" = 0 ] || needed=6
+        ! grep -qE '^published:.* [0-9a-f]{36}1100' <<<"$seen" || needed=10
+        [[ $reached = "$held" && $pins = "$needed" && $seen == *"unfinished: 0"* ]] ||
                 die "$where: $held are published, $reached reached, with $pins programs: $seen"
 }
 # next_verb VERB: one of five, in turn

@@ -133,6 +133,16 @@ check_equal "frees it" taken "$(ports take tcp 127.0.0.1 8095)"
 echo "# the end"
 readarray -t links < <(hooks)
 check_equal "ten programs are at the root cgroup" 10 ${#links[@]}
+check "all UDP ports less" shunt unpublish web 8053:53/udp 127.0.0.1:7010:7000/udp
+readarray -t stay < <(hooks)
+check_equal "those that see datagrams go with the last UDP port" 6 ${#stay[@]}
+for id in "${links[@]}"; do [[ " ${stay[*]} " == *" $id "* ]] || eventually gone link "$id"; done
+ok "and are detached"
+check_equal "TCP is as before" "web 10.99.0.1 127.0.0.1:8080" "$(ports ask tcp 127.0.0.1 8080)"
+check "and a port more" shunt publish web 8053:53/udp
+check_equal "has them again" 10 "$(hooks | wc -l)"
+check_equal "and they lead there" "web 10.99.0.1 127.0.0.1:8053" "$(ports ask sendto 127.0.0.1 8053)"
+readarray -t links < <(hooks)
 check "the container is attached anew, with no detach before" shunt attach web --netns /run/netns/web --driver "$driver" --publish 8080:80
 check_equal "and answers" "web 10.99.0.1 127.0.0.1:8080" "$(ports ask tcp 127.0.0.1 8080)"
 check_equal "by what it publishes now" "0.0.0.0:8080:80/tcp [::]:8080:80/tcp" "$(published web)"

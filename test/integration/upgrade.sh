@@ -20,10 +20,15 @@ list() { shunt list --json | jq -c '[.[] | {id, addresses, interface, peer, crea
 use "$old"
 check_equal "nothing is loaded, nothing is done" "nothing is loaded" "$(shunt upgrade)"
 world
-plain a --publish 8080:80
+plain a --publish 8080:80 --publish 8080:80/udp
 plain b
 background /tmp/answer in_ct a "$here/ports.py" answer a 80
-published() { check_equal "what a publishes answers" "a 10.99.0.1 127.0.0.1:8080" "$("$here/ports.py" ask tcp 127.0.0.1 8080)"; }
+published() {
+        local way
+        for way in tcp sendto; do
+                check_equal "what a publishes answers by $way" "a 10.99.0.1 127.0.0.1:8080" "$("$here/ports.py" ask $way 127.0.0.1 8080)"
+        done
+}
 published
 before=$(list) links=$(links id) loaded=$(links prog_id) counted=$(packets a)
 check "a second time changes nothing" sh -c "shunt upgrade | grep -x '.* to .*: 0 links changed over'"

@@ -48,6 +48,9 @@ static int release(struct shunt_instance *instance, const struct shunt_endpoint 
 
 static void assert_none(struct shunt_instance *instance);
 
+/* How many programs are at the host's sockets. */
+enum { FOR_TCP = 6, FOR_UDP = 10 };
+
 /* Loading takes longer than all the rest: one instance is for all, and what one test leaves is nobody's for the next. */
 static int one_instance(void **state)
 {
@@ -118,18 +121,22 @@ static void what_is_claimed_is_there_and_what_is_released_is_not(void **state)
 	struct shunt_error error;
 
 	assert_done(claim(*state, &a, "8000-8002:80", NULL, &error), &error);
+	assert_int_equal(count_entries(STATE "/ports"), FOR_TCP);
 	assert_done(claim(*state, &a, "192.0.2.1:53:53/udp", NULL, &error), &error);
 	assert_int_equal(backends(*state, "0.0.0.0", 8002, IPPROTO_TCP), 1);
 	assert_int_equal(backends(*state, "::", 8000, IPPROTO_TCP), 1);
 	assert_int_equal(backends(*state, "192.0.2.1", 53, IPPROTO_UDP), 1);
 	assert_true(bit(*state, 8001, false) && bit(*state, 53, true));
 	assert_false(bit(*state, 8003, false) || bit(*state, 8001, true) || bit(*state, 53, false));
-	assert_int_equal(count_entries(STATE "/ports"), 10);
+	assert_int_equal(count_entries(STATE "/ports"), FOR_UDP);
 	assert_int_equal(release(*state, &a, "8000-8001:80", &error), 4);
+	assert_int_equal(count_entries(STATE "/ports"), FOR_UDP);
 	assert_false(bit(*state, 8001, false));
 	assert_true(bit(*state, 8002, false));
 	assert_refused(release(*state, &a, "8002:80", &error), -ENOENT, &error, "8002/tcp");
-	assert_int_equal(publish_release(*state, &a, NULL, 0, &error), 3);
+	assert_int_equal(release(*state, &a, "192.0.2.1:53:53/udp", &error), 1);
+	assert_int_equal(count_entries(STATE "/ports"), FOR_TCP);
+	assert_int_equal(publish_release(*state, &a, NULL, 0, &error), 2);
 	assert_none(*state);
 }
 
@@ -189,12 +196,20 @@ static void what_is_refused_leaves_nothing(void **state)
 	struct shunt_endpoint a = endpoint(*state, 1);
 	struct sockaddr_in6 any = { .sin6_family = AF_INET6, .sin6_port = htons(8005) };
 	_cleanup_close_ int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	_cleanup_close_ int udp = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	struct shunt_error error;
 
 	assert_system(bind(fd, (struct sockaddr *)&any, sizeof(any)) == 0 && listen(fd, 1) == 0, "listen");
 	assert_refused(claim(*state, &a, "8000-8010:80", NULL, &error), -EADDRINUSE, &error, "0.0.0.0:8005/tcp is held by \"publish\"");
+	assert_refused(claim(*state, &a, "8005-8010:80", NULL, &error), -EADDRINUSE, &error, "0.0.0.0:8005/tcp is held by");
+	assert_refused(claim(*state, &a, "8000-8005:80", NULL, &error), -EADDRINUSE, &error, "0.0.0.0:8005/tcp is held by");
 	assert_refused(claim(*state, &a, "192.0.2.1:8005:80", NULL, &error), -EADDRINUSE, &error, "held by \"publish\"");
 	assert_refused(claim(*state, &a, "192.0.2.9:80:80", NULL, &error), -EADDRNOTAVAIL, &error, "192.0.2.9 is no address of this host");
+	assert_done(claim(*state, &a, "81:80", NULL, &error), &error);
+	assert_system(bind(udp, (struct sockaddr *)&any, sizeof(any)) == 0, "bind");
+	assert_refused(claim(*state, &a, "8005:80/udp", NULL, &error), -EADDRINUSE, &error, "8005/udp is held by \"publish\"");
+	assert_int_equal(count_entries(STATE "/ports"), FOR_TCP);
+	assert_int_equal(publish_release(*state, &a, NULL, 0, &error), 2);
 	a.flags &= ~(uint32_t)SHUNT_F_ADDRESS6;
 	assert_refused(claim(*state, &a, "[2001:db8::1]:80:80", NULL, &error), -EADDRNOTAVAIL, &error, "no IPv6 address");
 	assert_none(*state);
@@ -254,7 +269,7 @@ static void a_service_is_full_with_so_many(void **state)
 /* Each state that a kill can leave: gc makes one of it that works, or nothing. */
 static void what_a_kill_leaves_is_mended(void **state)
 {
-	struct shunt_endpoint a = endpoint(*state, 1), b = endpoint(*state, 2);
+	struct shunt_endpoint a = endpoint(*state, 1), b = endpoint(*state, 2), c = endpoint(*state, 3);
 	struct shunt_instance *instance = *state;
 	const struct shunt_ports stale = { .tcp = UINT64_MAX, .udp = UINT64_MAX };
 	const uint32_t at = 5;
@@ -265,6 +280,7 @@ static void what_a_kill_leaves_is_mended(void **state)
 
 	assert_done(claim(instance, &a, "80:80", "web", &error), &error);
 	assert_done(claim(instance, &b, "80:80", "web", &error), &error);
+	assert_done(claim(instance, &c, "53:53/udp", NULL, &error), &error);
 	/* Behind step 4, and one of nobody's; what is said of :: is wrong, and one is of no publication. */
 	assert_int_equal(bpf_map_update_elem(instance->datapath.fd[MAP_PUBLISHED], &key, &published, BPF_ANY), 0);
 	key.address[0] = 0xfd;
@@ -273,7 +289,7 @@ static void what_a_kill_leaves_is_mended(void **state)
 	assert_int_equal(bpf_map_delete_elem(instance->datapath.fd[MAP_PUBLISHED], &key), 0);
 	assert_int_equal(port_table_add(&instance->datapath, &orphan), 0);
 	assert_int_equal(bpf_map_update_elem(instance->datapath.fd[MAP_PORTS], &at, &stale, BPF_ANY), 0);
-	shell("rm " STATE "/ports/connect4; ip addr add 192.0.2.2/24 dev lo");
+	shell("rm " STATE "/ports/connect4 " STATE "/ports/sendmsg6; ip addr add 192.0.2.2/24 dev lo");
 
 	assert_done(publish_mend(instance, &error), &error);
 	assert_int_equal(backends(instance, "0.0.0.0", 80, IPPROTO_TCP), 2);
@@ -282,8 +298,14 @@ static void what_a_kill_leaves_is_mended(void **state)
 	assert_int_equal(backends(instance, "fd00::", 80, IPPROTO_TCP), 0);
 	assert_true(bit(instance, 80, false));
 	assert_false(bit(instance, 99, false) || bit(instance, 320, false) || bit(instance, 320, true));
-	assert_int_equal(count_entries(STATE "/ports"), 10);
+	assert_int_equal(count_entries(STATE "/ports"), FOR_UDP);
 	assert_true(sockets_is_local(instance, (const uint8_t[16]){ [10] = 0xff, 0xff, 192, 0, 2, 2 }));
+	assert_int_equal(publish_release(instance, &c, NULL, 0, &error), 2);
+	/* As an earlier version did for any port. */
+	assert_done(sockets_attach(instance, PORTS_UDP, &error), &error);
+	assert_int_equal(count_entries(STATE "/ports"), FOR_UDP);
+	assert_done(publish_mend(instance, &error), &error);
+	assert_int_equal(count_entries(STATE "/ports"), FOR_TCP);
 	assert_int_equal(publish_release(instance, &a, NULL, 0, &error), 2);
 	assert_int_equal(publish_release(instance, &b, NULL, 0, &error), 2);
 	assert_none(instance);
