@@ -4,8 +4,11 @@
  *
  * Packets of the host to itself never meet an uplink. So whoever connects or sends to a published port is led to the
  * container's own address as it says where to: by 127.0.0.1 and ::1, which no packet could keep, as by any other address of
- * the host. It is told that it speaks to whom it meant. The programs are attached to the root of cgroup2 and so see sockets of
- * all network namespaces: the first thing to ask is whose this is.
+ * the host. It is told that it speaks to whom it meant.
+ *
+ * The programs are attached to the root of cgroup2 and so see sockets of all network namespaces, while a port is published that
+ * needs them. What each asks first is what lets most go on: before whose socket it is, whether its port is published, or whether
+ * it was ever led anywhere.
  *
  * A socket that is bound to a loopback address cannot reach a container: the kernel lets no such packet out of the host.
  */
@@ -89,6 +92,33 @@ static __always_inline bool from_loopback(struct bpf_sock_addr *ctx, bool six, b
 	return is_loopback(address);
 }
 
+typedef struct {
+	__s64 counter;
+} __attribute__((preserve_access_index)) atomic64_t;
+
+struct sock_common {
+	atomic64_t skc_cookie;
+} __attribute__((preserve_access_index));
+
+struct sock {
+	struct sock_common __sk_common;
+} __attribute__((preserve_access_index));
+
+struct bpf_sock_addr_kern {
+	struct sock *sk;
+} __attribute__((preserve_access_index));
+
+/*
+ * Whether the socket may have been led somewhere: remember() gives it a cookie, which few others ask for. So most sockets
+ * end here, without a look-up, whosever they are.
+ */
+static __always_inline bool has_cookie(struct bpf_sock_addr *ctx)
+{
+	const struct bpf_sock_addr_kern *inside = bpf_cast_to_kern_ctx(ctx);
+
+	return inside->sk->__sk_common.skc_cookie.counter != 0;
+}
+
 static __always_inline bool of_host(struct bpf_sock_addr *ctx)
 {
 	return bpf_get_netns_cookie(ctx) == host_cookie;
@@ -115,24 +145,15 @@ static __always_inline void remember(__u64 cookie, const struct shunt_tuple *mea
 	publish_count(meant, b);
 }
 
-/**
- * dial() - leads a socket of the host that connects or sends to a published port
- * @six: for an IPv6 address, which may be a mapped one
- * @datagram: sendmsg(), for an address of its own; the kernel takes no IPv4 address for an IPv6 one here
- *
- * The socket stands for the port that it has not yet: so all its datagrams find one backend.
- */
-static __always_inline void dial(struct bpf_sock_addr *ctx, bool six, bool datagram)
+/* The socket stands for the port that it has not yet: so all its datagrams find one backend. */
+static __always_inline void lead(struct bpf_sock_addr *ctx, bool six, bool datagram)
 {
 	struct shunt_tuple meant = { .dport = ctx->user_port, .protocol = ctx->protocol };
+	__u64 cookie = bpf_get_socket_cookie(ctx);
 	struct shunt_backend b = {};
 	__u32 where;
-	__u64 cookie;
 
-	if (!of_host(ctx) || !port_published(meant.dport, meant.protocol) || from_loopback(ctx, six, datagram))
-		return;
 	read_address(ctx, six, meant.destination);
-	cookie = bpf_get_socket_cookie(ctx);
 	__builtin_memcpy(meant.source, &cookie, sizeof(cookie));
 	where = where_to_look(meant.destination);
 	if (is_mapped4(meant.destination)) {
@@ -145,19 +166,35 @@ static __always_inline void dial(struct bpf_sock_addr *ctx, bool six, bool datag
 	write_address(ctx, six, b.address, b.port);
 }
 
-/* The other way: what a socket of the host is told of whom it hears, or is connected to. */
-static __always_inline void recall(struct bpf_sock_addr *ctx, bool six)
+/**
+ * dial() - leads a socket of the host that connects or sends to a published port
+ * @six: for an IPv6 address, which may be a mapped one
+ * @datagram: sendmsg(), for an address of its own; the kernel takes no IPv4 address for an IPv6 one here
+ *
+ * Most who come here speak to another port.
+ */
+static __always_inline void dial(struct bpf_sock_addr *ctx, bool six, bool datagram)
 {
-	struct shunt_dialled key = { .port = ctx->user_port };
+	if (port_published(ctx->user_port, ctx->protocol) && of_host(ctx) && !from_loopback(ctx, six, datagram))
+		lead(ctx, six, datagram);
+}
+
+static __always_inline void tell(struct bpf_sock_addr *ctx, bool six)
+{
+	struct shunt_dialled key = { .cookie = bpf_get_socket_cookie(ctx), .port = ctx->user_port };
 	const struct shunt_dialled_as *as;
 
-	if (!of_host(ctx))
-		return;
-	key.cookie = bpf_get_socket_cookie(ctx);
 	read_address(ctx, six, key.address);
 	as = bpf_map_lookup_elem(&dialled, &key);
 	if (as)
 		write_address(ctx, six, as->address, as->port);
+}
+
+/* The other way: what a socket of the host is told of whom it hears, or is connected to. */
+static __always_inline void recall(struct bpf_sock_addr *ctx, bool six)
+{
+	if (has_cookie(ctx) && of_host(ctx))
+		tell(ctx, six);
 }
 
 /*
@@ -169,7 +206,7 @@ static __always_inline int reserve(struct bpf_sock_addr *ctx, bool six)
 	struct shunt_tuple wanted = { .dport = ctx->user_port, .protocol = ctx->protocol };
 	struct shunt_published_key key;
 
-	if (!of_host(ctx) || !port_published(wanted.dport, wanted.protocol))
+	if (!port_published(wanted.dport, wanted.protocol) || !of_host(ctx))
 		return ALLOW;
 	read_address(ctx, six, wanted.destination);
 	if (!is_unspecified(wanted.destination)) {
