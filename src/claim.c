@@ -255,9 +255,17 @@ int claim_check(const struct claim *claim, const struct publication *specs, size
 int claim_check_sockets(const struct claim *claim, struct shunt_error *error)
 {
 	_cleanup_free_ struct holder *holders = NULL;
+	uint16_t first = UINT16_MAX, last = 0;
 	size_t n;
-	int r = holder_list(&holders, &n, error);
+	int r;
 
+	for (size_t i = 0; i < claim->n_new; i++) {
+		const uint16_t port = ntohs(claim->new[i].key.host.port);
+
+		first = port < first ? port : first;
+		last = port > last ? port : last;
+	}
+	r = holder_list(first, last, &holders, &n, error);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < n; i++)

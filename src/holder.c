@@ -46,8 +46,13 @@ static int take(const struct nlmsghdr *h, void *arg)
 	return 0;
 }
 
-static int dump(struct netlink *netlink, int family, struct list *list, struct shunt_error *error)
+static int dump(struct netlink *netlink, int family, const uint16_t ports[static 2], struct list *list, struct shunt_error *error)
 {
+	/* Whom the kernel tells of gets a cookie, and recvmsg() of the host's socket is dearer then (bpf/socket.h). An op is four bytes. */
+	const struct inet_diag_bc_op filter[] = {
+		{ INET_DIAG_BC_S_GE, 8, 20 }, { .no = ports[0] },
+		{ INET_DIAG_BC_S_LE, 8, 12 }, { .no = ports[1] },
+	};
 	const struct inet_diag_req_v2 request = {
 		.sdiag_family = (uint8_t)family,
 		.sdiag_protocol = list->protocol,
@@ -57,7 +62,8 @@ static int dump(struct netlink *netlink, int family, struct list *list, struct s
 	struct shunt_error words;
 	int r = -ENOMEM;
 
-	if (msg && nlmsg_append(msg, (void *)&request, sizeof(request), NLMSG_ALIGNTO) >= 0)
+	if (msg && nlmsg_append(msg, (void *)&request, sizeof(request), NLMSG_ALIGNTO) >= 0 &&
+	    nla_put(msg, INET_DIAG_REQ_BYTECODE, sizeof(filter), filter) >= 0)
 		r = netlink_call(netlink, msg, take, list, &words);
 	else
 		shunt_fail(&words, r, "out of memory");
@@ -68,7 +74,7 @@ static int dump(struct netlink *netlink, int family, struct list *list, struct s
 				  "; does this kernel have tcp_diag and udp_diag?" : "") : 0;
 }
 
-int holder_list(struct holder **ret, size_t *ret_n, struct shunt_error *error)
+int holder_list(uint16_t first, uint16_t last, struct holder **ret, size_t *ret_n, struct shunt_error *error)
 {
 	static const uint8_t protocols[] = { IPPROTO_TCP, IPPROTO_UDP };
 	static const int families[] = { AF_INET, AF_INET6 };
@@ -79,7 +85,7 @@ int holder_list(struct holder **ret, size_t *ret_n, struct shunt_error *error)
 	for (size_t i = 0; i < ELEMENTSOF(protocols) && r >= 0; i++) {
 		list.protocol = protocols[i];
 		for (size_t k = 0; k < ELEMENTSOF(families) && r >= 0; k++)
-			r = dump(netlink, families[k], &list, error);
+			r = dump(netlink, families[k], (const uint16_t[]){ first, last }, &list, error);
 	}
 	if (r < 0) {
 		free(list.holders);

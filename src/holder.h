@@ -17,8 +17,8 @@ struct holder {
 	uint32_t uid;
 };
 
-/* All of the network namespace that we are in; *ret is the caller's to free. */
-int holder_list(struct holder **ret, size_t *ret_n, struct shunt_error *error);
+/* All of the network namespace that we are in, on ports from @first to @last; *ret is the caller's to free. */
+int holder_list(uint16_t first, uint16_t last, struct holder **ret, size_t *ret_n, struct shunt_error *error);
 
 /* Whether it has what would be published under this key. */
 bool holder_has(const struct holder *holder, const struct shunt_published_key *key);
