@@ -5,6 +5,7 @@
 #include "address.h"
 #include "doctor.h"
 #include "forward.h"
+#include "link.h"
 #include "network.h"
 #include "ports.h"
 #include "route.h"
@@ -30,6 +31,21 @@ static void check_uplinks_auto(struct doctor *doctor)
 		doctor_add(doctor, "uplinks", SEVERITY_OK, "", "default routes by%s", names);
 }
 
+static void check_big(struct doctor *doctor, const struct shunt_network *network, const char *uplink)
+{
+	_cleanup_(netlink_closep) struct netlink *host = NULL;
+	struct link_state link;
+
+	if (!network->big_tcp || netlink_open(&host, NULL) < 0 || link_get(host, uplink, 0, &link, NULL) < 0)
+		return;
+	if (link.size_max <= LINK_SIZE_DEFAULT)
+		doctor_add(doctor, "big_tcp", SEVERITY_WARN, "take \"big_tcp\" out of its file, or name other \"uplinks\" there",
+			   "network %s has big_tcp, and %s takes packets of %u bytes at most", network->name, uplink, link.size_max);
+	else
+		doctor_add(doctor, "big_tcp", SEVERITY_OK, "", "network %s: %s takes IPv4 packets of up to %u bytes now, IPv6 of %u",
+			   network->name, uplink, link.size[LINK_GSO4], link.size[LINK_GSO]);
+}
+
 static void check_uplink(struct doctor *doctor, const struct shunt_network *network, const char *uplink)
 {
 	if (if_nametoindex(uplink) == 0)
@@ -40,6 +56,7 @@ static void check_uplink(struct doctor *doctor, const struct shunt_network *netw
 		doctor_add(doctor, "uplinks", SEVERITY_WARN, "sysctl net.ipv4.conf.INTERFACE.forwarding=1, or routing \"bpf\"",
 			   "network %s has routing \"kernel\", and %s does not forward IPv4: answers end there", network->name,
 			   uplink);
+	check_big(doctor, network, uplink);
 }
 
 static void check_uplinks(struct doctor *doctor, const struct shunt_network *network)

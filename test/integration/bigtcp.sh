@@ -17,6 +17,7 @@ network() { jq -n "$2" >"/etc/shunt/networks/$1.json"; }
 network big '{subnets: ["10.61.0.0/24", "fd61::/64"], big_tcp: true, masquerade: false}'
 network hidden '{subnets: ["10.62.0.0/24", "fd62::/64"], big_tcp: true, isolate: false}'
 network stack '{subnets: ["10.63.0.0/24", "fd63::/64"], big_tcp: true, routing: "kernel"}'
+network narrow '{subnets: ["10.65.0.0/24"], big_tcp: true, uplinks: ["narrow"]}'
 network small '{subnets: ["10.64.0.0/24", "fd64::/64"], masquerade: false}'
 check_equal "the key is shown, and is off otherwise" "true false" \
         "$(shunt network show big --json | jq .big_tcp) $(shunt network show small --json | jq .big_tcp)"
@@ -33,6 +34,16 @@ check_equal "once" "" "$(</tmp/said)"
 plain hidden --network hidden
 check_equal "the uplink and both ends of the pair are raised" "$raised $raised $raised" \
         "$(sizes wire) $(sizes eth0 -n one) $(sizes "$(host_end one)")"
+# A tunnel of another kind.
+ip tuntap add narrow mode tun
+ip link set narrow up
+plain narrow --network narrow 2>/tmp/said
+check "an uplink that takes no more is named" grep -q "big_tcp changes nothing: an uplink of network narrow takes 65536" /tmp/said
+shunt detach narrow
+shunt doctor >/tmp/doctor || true
+check "so does doctor" grep -q '^warn  big_tcp .*network narrow has big_tcp, and narrow takes packets of 65536 bytes at most' /tmp/doctor
+check "and of the one that does, how much" grep -q '^ok .* network big: wire takes IPv4 packets of up to 196608 bytes' /tmp/doctor
+ip link del narrow
 
 for who in one two hidden small; do background /tmp/serve.$who in_ct $who "$here/net.py" serve; done
 background /tmp/serve.beyond beyond "$here/net.py" serve
@@ -51,7 +62,7 @@ watched() {
         echo "# in, out, of length 0, with a jumbo option: at ${where[0]} ${seen_1[*]}, at ${where[2]} ${seen_2[*]}"
 }
 large() { local n; for n; do [ "$n" -gt 66000 ] || return 1; done; }
-mib=${BIG_MIB:-8}
+mib=${BIG_MIB:-4}
 # both WHAT CLIENT DEVICE SERVER DEVICE ADDRESS: streams both ways are whole, and large at both ends
 both() {
         local jumbo=no
@@ -103,7 +114,7 @@ echo "# a path that becomes narrower"
 sent_more_than() { [ "$(shunt show one --json | jq .counters.tx_bytes)" -gt $((before + $1)) ]; }
 for address in 10.99.0.2 fd99::2; do
         before=$(shunt show one --json | jq .counters.tx_bytes)
-        in_ct one "$here/big.py" streams $address "${BIG_MIB_LONG:-200}" >/tmp/stream 2>&1 &
+        in_ct one "$here/big.py" streams $address "${BIG_MIB_LONG:-120}" >/tmp/stream 2>&1 &
         stream=$!
         eventually sent_more_than 20000000
         # Locked: the kernel, too, forwards by no other.
