@@ -35,6 +35,7 @@ plain hidden --network hidden
 check_equal "the uplink and both ends of the pair are raised" "$raised $raised $raised" \
         "$(sizes wire) $(sizes eth0 -n one) $(sizes "$(host_end one)")"
 # A tunnel of another kind.
+[ -e /dev/net/tun ] || modprobe tun
 ip tuntap add narrow mode tun
 ip link set narrow up
 plain narrow --network narrow 2>/tmp/said
