@@ -15,7 +15,8 @@ bench=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 # Transactions of a run, or bytes. A UDP_STREAM fits into the receiver's buffer as a whole: nothing is lost, and what is
 # measured is the way from socket to socket.
-declare -A amount=([TCP_RR]=2000 [TCP_CRR]=500 [TCP_STREAM]=67108864 [UDP_RR]=2000 [UDP_STREAM]=25600)
+declare -A amount=([TCP_RR]=2000 [TCP_CRR]=500 [TCP_STREAM]=67108864 [UDP_RR]=2000 [UDP_RR-connected]=2000
+        [UDP_STREAM]=25600)
 packet=64
 
 # Runs COMMAND where WHO lives: in a container, beyond, or on the host.
@@ -42,8 +43,10 @@ run_once() { # FROM ADDRESS FAMILY TEST
                 # -R 1: by the routing table, which netperf else bypasses.
                 options=(-R 1 -m "$packet" -s 256K -S 256K)
         fi
+        # As a client of one server has it: netperf's own sends by sendto() and hears by recvfrom().
+        [ "$4" != UDP_RR-connected ] || options=(-n)
         [ -z "${port:-}" ] || options+=(-P ",$port")
-        out=$(at "$1" "${sender[@]}" netperf "-$3" -P 0 -H "$2" -t "$4" -l $count -- "${options[@]}" -k $keys) ||
+        out=$(at "$1" "${sender[@]}" netperf "-$3" -P 0 -H "$2" -t "${4%-connected}" -l $count -- "${options[@]}" -k $keys) ||
                 die "netperf $*: $out"
         awk -F= -v test="$4" -v packet=$packet '
                 { value[$1] = $2 }
@@ -90,16 +93,16 @@ hops() {
         done
 }
 
-# path FROM TO: for count.c, for each PATH/TEST of BENCH_WAY marks about a short run and a long one; their difference is so many
-# transactions' way, and nothing else. And what the guest alone knows: where the kernel's functions lie (early: who reads that is
-# slow), modules and BPF programs.
+# path FROM TO [OUT]: for count.c, for each PATH/TEST of BENCH_WAY marks about a short run and a long one; their difference is so
+# many transactions' way, and nothing else. And what the guest alone knows: where the kernel's functions lie (early: who reads that
+# is slow), modules and BPF programs. OUT is whom FROM asks by "out", if it is not the machine beyond.
 path() {
-        local address way test mark=$bench/../../build/bench/mark
+        local address way test out=${3:-beyond} mark=$bench/../../build/bench/mark
         [ "$LAB_NAME" != host ] || symbols all ''
-        hops "$1" "$(address_of beyond 4)"
+        hops "$1" "$(address_of "$out" 4)"
         for way in $BENCH_WAY; do
                 test=${way#*/}
-                [ "${way%/*}" = out ] && address=$(address_of beyond 4) || address=$(address_of "$2" 4)
+                [ "${way%/*}" = out ] && address=$(address_of "$out" 4) || address=$(address_of "$2" 4)
                 BENCH_PART=4 run_once "$1" "$address" 4 "$test" >/dev/null
                 $mark
                 BENCH_PART=4 run_once "$1" "$address" 4 "$test" >/dev/null

@@ -116,6 +116,8 @@ def row(name, cells):
 TITLES = {
     "out/TCP_RR": "A transaction, a segment each way between a container's socket and one on another machine",
     "ct/TCP_RR": "The same between two containers; host: two processes on lo",
+    "out/TCP_CRR": "A connection with a transaction, to another machine",
+    "out/UDP_RR": "A datagram each way, by sendto() and recvfrom(), to another machine",
     "out/UDP_STREAM": "One UDP packet of 64 bytes from a container's socket to one on another machine",
 }
 HOPS = {"netif_rx": "waits in a CPU's backlog (once at the wire's far end)", "net_dev_xmit": "is sent by a device"}

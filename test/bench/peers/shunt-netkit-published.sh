@@ -10,6 +10,7 @@ port=5000
 shunt publish one 12865:12865 $port:$port $port:$port/udp
 at one netserver >/dev/null
 [ "${LAB_COUNT:-no}" = no ] || sleep 10
+if [ -n "${BENCH_WAY:-}" ]; then path beyond one wire; exit; fi
 for family in ${BENCH_FAMILIES:-4 6}; do
         BENCH_PART=100 run_once beyond "$(address_of wire "$family")" "$family" TCP_RR >/dev/null
         for test in ${BENCH_TESTS:-TCP_RR TCP_CRR TCP_STREAM UDP_RR UDP_STREAM}; do figure out beyond wire "$family" "$test"; done
