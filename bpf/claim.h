@@ -83,6 +83,21 @@ static __always_inline void forget(const struct shunt_tuple *key, const struct s
 	bpf_map_delete_elem(&flows, key);
 }
 
+/* What the other entry alone knows of a TCP flow (F7), this one does, too. */
+static __noinline void merge(const struct shunt_tuple *key, struct shunt_flow *reply)
+{
+	const struct shunt_flow *original;
+	struct shunt_tuple first, back;
+
+	invert(&first, &reply->to);
+	original = bpf_map_lookup_elem(&flows, &first);
+	if (!original)
+		return;
+	invert(&back, &original->to);
+	if (same_tuple(&back, key))
+		reply->state |= original->state & ~STATE_KEPT;
+}
+
 /* Claims one port for the reply's entry (F1, F2). Return: 0, or negative if it is not to be had. */
 __global int try_port(struct __sk_buff *skb, struct attempt *a, __u32 port)
 {
@@ -93,10 +108,14 @@ __global int try_port(struct __sk_buff *skb, struct attempt *a, __u32 port)
 	a->key.dport = bpf_htons(port);
 	if (a->ranged && !may_leave_from(a->key.protocol, port))
 		return -1;
-	taken = bpf_map_lookup_elem(&flows, &a->key);
+	taken = a->fresh ? NULL : bpf_map_lookup_elem(&flows, &a->key);
 	if (taken) {
 		const __u32 seen = taken->seen;
-		const bool dead = flow_dead(&a->key, taken, a->reply.seen);
+		bool dead;
+
+		if (a->key.protocol == IPPROTO_TCP)
+			merge(&a->key, taken);
+		dead = flow_dead(&a->key, taken, a->reply.seen);
 
 		if (!seen)
 			return -1;
@@ -134,7 +153,8 @@ static const __u32 strides[STRIDES] = { 7919, 7927, 7933, 7937, 7949, 7951, 7963
  * claim_port() - finds a port for a flow, and claims it.
  * @tuple: the flow's, as its first packet has it
  *
- * Its own port if it is of the range; else the one that all flows of its socket try first; and then others.
+ * Its own port if it is of the range; else the one that all flows of its socket try first; and then others, unless it is to be
+ * fresh.
  *
  * Return: 0, or -1 if none of TRIES is free.
  */
@@ -147,8 +167,12 @@ __global int claim_port(struct __sk_buff *skb, struct attempt *a, const struct s
 	if (!a || !tuple)
 		return -1;
 	own = bpf_ntohs(tuple->sport);
-	if (((own >= a->port_low && own <= a->port_high) || !a->ranged) && try_port(skb, a, own) == 0)
-		return 0;
+	if ((own >= a->port_low && own <= a->port_high) || !a->ranged) {
+		if (try_port(skb, a, own) == 0)
+			return 0;
+		if (a->fresh)
+			return -1;
+	}
 	span = (a->port_high - a->port_low + 1) & 0x1ffff;
 	if (!span)
 		return -1;
@@ -160,6 +184,8 @@ __global int claim_port(struct __sk_buff *skb, struct attempt *a, const struct s
 	for (int i = 0; i < TRIES; i++) {
 		if (try_port(skb, a, a->port_low + at) == 0)
 			return 0;
+		if (a->fresh)
+			return -1;
 		at = (at + step) % span;
 	}
 	if (!a->closed_port)
@@ -197,7 +223,7 @@ static __always_inline struct attempt *flow_begin(const struct packet *packet, c
 	a->original.from_ifindex = from;
 	a->original.to_ifindex = to;
 	a->original.state = SHUNT_FLOW_ORIGINAL;
-	a->original.state = next_state(packet, &a->original, SHUNT_FLOW_ORIGINAL);
+	a->original.state = next_state(packet->tcp, &a->original, SHUNT_FLOW_ORIGINAL);
 	a->original.seen = a->reply.seen = now;
 	return a;
 }

@@ -19,7 +19,7 @@
  *
  * The frame is not addressed with what the lookup tells but by bpf_redirect_neigh(): only the kernel's own output path
  * looks for a neighbour and confirms it. Behind its back an entry leaves REACHABLE, is never probed, and is
- * garbage-collected while in use.
+ * garbage-collected while in use. (Shortcuts do address it themselves, for as long as they last.)
  */
 #ifndef SHUNT_BPF_FIB_H
 #define SHUNT_BPF_FIB_H
@@ -121,6 +121,17 @@ static __always_inline long look_up(struct __sk_buff *skb, struct bpf_fib_lookup
 		return BPF_FIB_LKUP_RET_SUCCESS;
 	}
 	return answer;
+}
+
+/*
+ * Only uplinks are ours. What else the host has, as a bridge of another engine's or a tunnel, has its answers come back by the
+ * host's stack, and its rules there, which are for what goes in too. Return: an enum shunt_uplink, or -1 for what is none.
+ */
+static __always_inline int uplink_kind(__u32 ifindex)
+{
+	const __u32 *kind = bpf_map_lookup_elem(&uplinks, &ifindex);
+
+	return kind ? (int)*kind : -1;
 }
 
 /* Sends the packet by the way that a successful lookup found. The next hop of an IPv4 packet may be IPv6. */

@@ -39,9 +39,12 @@
  *     from a port which was published later go on.
  * F5. A flow belongs to a pair of devices, not to an address: its entry names the host end that it comes in by, or goes out
  *     by, and another container that got the address does not match. Interface numbers come again after 2^31.
- * F6. The next hop of an original entry is kept for a unit of the clock, and the routing table asked once in that time. It
- *     is then that a flow follows a route to another uplink, and a masqueraded one an uplink to another address: a flow whose
- *     address is not that of its route any more begins anew, so that TCP gets a reset rather than silence.
+ * F6. The routing table is asked for each packet to the wire that has no shortcut, before its flow is looked for. (Where the host's
+ *     stack has done the routing already: once in a unit of the clock.) It is then
+ *     that a flow follows a route to another uplink, and a masqueraded one an uplink to another address: a flow whose address
+ *     is not that of its route any more begins anew, so that TCP gets a reset rather than silence.
+ * F7. What packets say to end a TCP connection, or to accept it, the entry that they find may know alone (S4 in shortcut.h), until
+ *     a packet finds the clock one unit on, or somebody would have the port: both look at the two entries as one.
  *
  * Lifetimes: TCP, established: a day (RFC 5382 asks for two hours and four minutes at least); opening, half closed, or reset
  * from out there, which could be anyone's word: four minutes (as there); closed by both, or reset by the container: a minute,
@@ -104,19 +107,19 @@ static __always_inline bool host_end_gone(__u32 ifindex)
 	return ifindex && !bpf_map_lookup_elem(&interfaces, &ifindex);
 }
 
-/* What both entries of a flow know behind @packet, which has found @flow. */
-static __always_inline __u32 next_state(const struct packet *packet, const struct shunt_flow *flow, __u32 state)
+/* What is known of a flow behind a packet with TCP's flags @tcp, which has found @flow. */
+static __always_inline __u32 next_state(__u8 tcp, const struct shunt_flow *flow, __u32 state)
 {
 	const bool original = flow->state & SHUNT_FLOW_ORIGINAL;
 
 	/* The port is used again, by the same socket or the next one on it. */
-	if ((packet->tcp & (TCP_SYN | TCP_ACK)) == TCP_SYN && state & ENDED)
+	if ((tcp & (TCP_SYN | TCP_ACK)) == TCP_SYN && state & ENDED)
 		state &= ~(ENDED | SHUNT_FLOW_ANSWERED);
 	if (!original)
 		state |= SHUNT_FLOW_ANSWERED;
-	if (packet->tcp & TCP_FIN)
+	if (tcp & TCP_FIN)
 		state |= original ? SHUNT_FLOW_FIN_ORIGINAL : SHUNT_FLOW_FIN_REPLY;
-	if (packet->tcp & TCP_RST)
+	if (tcp & TCP_RST)
 		return state | (flow->from_ifindex ? CLOSED : SHUNT_FLOW_RESET);
 	/* The container goes on, so that what said it was reset lied. */
 	return flow->from_ifindex ? state & ~SHUNT_FLOW_RESET : state;
@@ -149,6 +152,7 @@ struct attempt {
 	bool ranged;			/* only ports that are for masquerading */
 	bool desperate;			/* takes closed_port, too */
 	bool opens;			/* a connection, whatever was before it */
+	bool fresh;			/* to be had without ado, or not at all: only the first port is tried */
 };
 
 /* Too large for the stack. */
@@ -189,7 +193,7 @@ static __noinline int flow_renew(struct packet *packet, struct shunt_flow *flow,
 	} else if (host_end_gone(flow->to_ifindex) || flow_dead(&a->key, flow, now)) {
 		goto forget;
 	}
-	state = next_state(packet, flow, state) & ~STATE_KEPT;
+	state = next_state(packet->tcp, flow, state) & ~STATE_KEPT;
 	flow->state = (flow->state & STATE_KEPT) | state;
 	flow->seen = now;
 	if (other) {

@@ -11,15 +11,7 @@
 
 #include "cross.h"
 #include "masquerade.h"
-
-/*
- * Only uplinks are ours. What else the host has, as a bridge of another engine's or a tunnel, has its answers come back by the
- * host's stack, and its rules there, which are for what goes in too.
- */
-static __always_inline bool is_uplink(__u32 ifindex)
-{
-	return bpf_map_lookup_elem(&uplinks, &ifindex);
-}
+#include "take.h"
 
 /* By the host's stack. Return: the verdict, or TO_HOST. */
 static __always_inline int by_stack(struct __sk_buff *skb, struct shunt_interface *from, bool perhaps)
@@ -59,11 +51,9 @@ static __noinline int from_ct4(struct __sk_buff *skb, struct shunt_interface *fr
 		return refuse(skb, from, SHUNT_DROP_NO_ENDPOINT, COMPLAIN_NO_HOST, 0);
 	if (unlikely((from->flags & (SHUNT_F_KERNEL | SHUNT_F_INTERNAL)) == SHUNT_F_KERNEL))
 		return by_stack(skb, from, perhaps4(skb, ip));
-	if (from->flags & (SHUNT_F_MASQUERADE4 | SHUNT_F_PUBLISHED | SHUNT_F_ALLOW)) {
-		verdict = by_flow(skb, from);
-		if (verdict == UNDECIDED && unlikely(from->flags & SHUNT_F_ALLOW_OUT))
-			verdict = let_out(skb, from, NULL);
-		if (likely(verdict != UNDECIDED))
+	if (unlikely(from->flags & SHUNT_F_ALLOW_OUT)) {
+		verdict = let_out(skb, from, NULL);
+		if (verdict != UNDECIDED)
 			return verdict;
 		eth = headers(skb, L3 + sizeof(struct iphdr));
 		if (unlikely(!eth))
@@ -73,11 +63,11 @@ static __noinline int from_ct4(struct __sk_buff *skb, struct shunt_interface *fr
 
 	fill4(skb, &fib, ip, skb->ifindex, packet_size(skb));
 	answer = look_up(skb, &fib, from->flags & SHUNT_F_MASQUERADE4 ? BPF_FIB_LOOKUP_SRC : 0);
-	if (answer == BPF_FIB_LKUP_RET_NOT_FWDED && (from->flags & SHUNT_F_ALLOW || perhaps4(skb, ip)))
+	if (answer == BPF_FIB_LKUP_RET_NOT_FWDED && (from->flags & (SHUNT_F_PUBLISHED | SHUNT_F_ALLOW) || perhaps4(skb, ip)))
 		return TO_HOST;
 	if (unlikely(answer || on_link || from->flags & SHUNT_F_INTERNAL))
 		return unrouted(skb, from, answer, ip->ttl > 1 ? fib.mtu_result : 0, on_link);
-	if (unlikely(!is_uplink(fib.ifindex)))
+	if (unlikely(uplink_kind(fib.ifindex) < 0))
 		return pass(skb, from);
 	if (unlikely(ip->ttl <= 1))
 		return ttl_used_up(skb, from);
@@ -123,11 +113,9 @@ static __noinline int from_ct6(struct __sk_buff *skb, struct shunt_interface *fr
 		return refuse(skb, from, SHUNT_DROP_NO_ENDPOINT, COMPLAIN_NO_HOST, 0);
 	if (unlikely((from->flags & (SHUNT_F_KERNEL | SHUNT_F_INTERNAL)) == SHUNT_F_KERNEL))
 		return by_stack(skb, from, perhaps6(skb, ip));
-	if (from->flags & (SHUNT_F_MASQUERADE6 | SHUNT_F_PUBLISHED | SHUNT_F_ALLOW)) {
-		verdict = by_flow(skb, from);
-		if (verdict == UNDECIDED && unlikely(from->flags & SHUNT_F_ALLOW_OUT))
-			verdict = let_out(skb, from, NULL);
-		if (likely(verdict != UNDECIDED))
+	if (unlikely(from->flags & SHUNT_F_ALLOW_OUT)) {
+		verdict = let_out(skb, from, NULL);
+		if (verdict != UNDECIDED)
 			return verdict;
 		eth = headers(skb, L3 + sizeof(struct ipv6hdr));
 		if (unlikely(!eth))
@@ -137,11 +125,11 @@ static __noinline int from_ct6(struct __sk_buff *skb, struct shunt_interface *fr
 
 	fill6(skb, &fib, ip, skb->ifindex, packet_size(skb));
 	answer = look_up(skb, &fib, from->flags & SHUNT_F_MASQUERADE6 ? BPF_FIB_LOOKUP_SRC : 0);
-	if (answer == BPF_FIB_LKUP_RET_NOT_FWDED && (from->flags & SHUNT_F_ALLOW || perhaps6(skb, ip)))
+	if (answer == BPF_FIB_LKUP_RET_NOT_FWDED && (from->flags & (SHUNT_F_PUBLISHED | SHUNT_F_ALLOW) || perhaps6(skb, ip)))
 		return TO_HOST;
 	if (unlikely(answer || on_link || from->flags & SHUNT_F_INTERNAL))
 		return unrouted(skb, from, answer, ip->hop_limit > 1 ? fib.mtu_result : 0, on_link);
-	if (unlikely(!is_uplink(fib.ifindex)))
+	if (unlikely(uplink_kind(fib.ifindex) < 0))
 		return pass(skb, from);
 	if (unlikely(ip->hop_limit <= 1))
 		return ttl_used_up(skb, from);

@@ -9,6 +9,7 @@
 #include "fragment.h"
 #include "learn.h"
 #include "published.h"
+#include "take.h"
 
 #define ADMITTED 0	/* no verdict yet */
 
@@ -36,6 +37,15 @@ static __always_inline int admit(struct shunt_address *to, bool forged, struct s
 	if (unlikely(to->flags & (SHUNT_F_INTERNAL | SHUNT_F_KERNEL)))
 		return to->flags & SHUNT_F_INTERNAL ? drop(me, SHUNT_DROP_INTERNAL) : NEXT;
 	return ADMITTED;
+}
+
+/* Who comes from the same address, to the same port, gets the same receiver. @s: of the connection that @packet has begun */
+static __always_inline void shortcut_begin_in(const struct shortcut *s, const struct packet *packet)
+{
+	struct shortcut *begin = shortcut_begin(s, packet->ipv4);
+
+	if (begin)
+		begin->any = packet->published & PUBLISH_ANY;
 }
 
 /*
@@ -88,8 +98,11 @@ static __noinline int deliver_flow(struct __sk_buff *skb, __u32 base, struct pac
 	else
 		decrease_ttl6(skb, (struct ipv6hdr *)(eth + 1));
 	s = base ? shortcut_flow(skb, packet, flow) : NULL;
-	if (s)
+	if (s) {
 		shortcut_in(s, ifindex, me->mtu, mac);
+		if (packet->published & PUBLISH_ALONE && !(me->flags & SHUNT_F_ALLOW))
+			shortcut_begin_in(s, packet);
+	}
 	return hand_over(skb, me, eth, mac, ifindex);
 }
 

@@ -5,7 +5,9 @@
 #ifndef SHUNT_BPF_LEARN_H
 #define SHUNT_BPF_LEARN_H
 
+#include "flow.h"
 #include "shortcut.h"
+#include "translate.h"
 
 struct netns_ipv4 {
 	unsigned int fib_rules_require_fldissect;
@@ -67,6 +69,18 @@ static __always_inline void in_header(__u64 *ret, const struct shunt_tuple *tupl
 	}
 }
 
+/* The inverse. */
+static __always_inline void from_header(struct shunt_tuple *ret, const __u64 *address, bool ipv4)
+{
+	if (ipv4) {
+		map4(ret->source, ((const __u32 *)address)[0]);
+		map4(ret->destination, ((const __u32 *)address)[1]);
+	} else {
+		copy6(ret->source, address);
+		copy6(ret->destination, address + 2);
+	}
+}
+
 static __always_inline __u32 ports_of(const struct shunt_tuple *tuple)
 {
 	__be16 ports[2] = { tuple->sport, tuple->dport };
@@ -74,9 +88,14 @@ static __always_inline __u32 ports_of(const struct shunt_tuple *tuple)
 	return *(__u32 *)ports;
 }
 
-/* The place of packets like this one, of @tuple, with all filled in but where they go. Return: NULL if there is none. */
-static __noinline struct shortcut *new_shortcut(struct __sk_buff *skb, const struct shunt_tuple *tuple, bool ipv4, bool by_ports,
-						bool to_ct)
+/**
+ * new_shortcut() - the place of packets like this one, of @tuple, with all filled in but where they go.
+ * @like: one that must stay, or NULL
+ *
+ * Return: NULL if there is none.
+ */
+static __noinline struct shortcut *new_shortcut(struct __sk_buff *skb, const struct shunt_tuple *tuple, bool ipv4, enum place place,
+						const struct shortcut *like)
 {
 	const __u32 ports = ports_of(tuple);
 	struct shortcut *s;
@@ -86,13 +105,13 @@ static __noinline struct shortcut *new_shortcut(struct __sk_buff *skb, const str
 		return NULL;
 	in_header(address, tuple, ipv4);
 	hash = ipv4 ? address_hash(address, true) : address_hash(address, false);
-	s = shortcut_at(by_ports ? spread(hash, ports) : to_ct ? spread(hash, IN_CONTAINER) : hash);
-	if (!s)
+	s = shortcut_at(place == PLACE_PORTS ? spread(hash, ports) : place == PLACE_TO_CT ? spread(hash, TO_CT) : hash);
+	if (!s || s == like)
 		return NULL;
 	__builtin_memset(s, 0, sizeof(*s));
 	__builtin_memcpy(s->address, address, sizeof(s->address));
 	s->ports = ports;
-	s->ports_mask = by_ports ? ~0U : 0;
+	s->place = place;
 	s->ifindex = skb->ifindex;
 	s->until = bpf_jiffies64() + shortcut_ticks;
 	s->protocol = tuple->protocol;
@@ -139,7 +158,7 @@ static __noinline struct shortcut *shortcut_plain(struct __sk_buff *skb, __u8 wa
 		/* Each connection has a flow label of its own. */
 		by_ports = tracked || (!ipv4 && start & bpf_htonl(0xfffff)) || routed_by_ports(skb, ipv4);
 	}
-	s = new_shortcut(skb, &tuple, ipv4, by_ports, way == WAY_TO);
+	s = new_shortcut(skb, &tuple, ipv4, by_ports ? PLACE_PORTS : way == WAY_TO ? PLACE_TO_CT : PLACE_ADDRESSES, NULL);
 	if (!s)
 		return NULL;
 	s->way = way;
@@ -157,16 +176,30 @@ static __always_inline void shortcut_leads(struct shortcut *s, __u32 ifindex, __
 	claim_tally(endpoint);
 }
 
+/* Out, by the way that the routing table told. */
+static __always_inline void shortcut_hop(struct shortcut *s, const struct bpf_fib_lookup *fib, __u32 endpoint)
+{
+	const int kind = uplink_kind(fib->ifindex);
+
+	shortcut_leads(s, fib->ifindex, fib->mtu_result, endpoint);
+	s->way = WAY_OUT;
+	if (kind > 0 && kind & SHUNT_UPLINK_ETHERNET) {
+		s->addressed = true;
+		__builtin_memcpy(s->ethernet, fib->dmac, ETH_ALEN);
+		__builtin_memcpy(s->ethernet + ETH_ALEN, fib->smac, ETH_ALEN);
+	} else {
+		s->hop.nh_family = fib->family;
+		__builtin_memcpy(s->hop.ipv6_nh, fib->ipv6_dst, sizeof(s->hop.ipv6_nh));
+	}
+}
+
 /* While a neighbour is looked for, there is no MTU, and no shortcut. */
 static __always_inline void shortcut_out(struct __sk_buff *skb, const struct bpf_fib_lookup *fib, bool tracked)
 {
 	struct shortcut *s = fib->mtu_result ? shortcut_plain(skb, WAY_OUT, tracked) : NULL;
 
-	if (!s)
-		return;
-	shortcut_leads(s, fib->ifindex, fib->mtu_result, skb->ifindex);
-	s->hop.nh_family = fib->family;
-	__builtin_memcpy(s->hop.ipv6_nh, fib->ipv6_dst, sizeof(s->hop.ipv6_nh));
+	if (s)
+		shortcut_hop(s, fib, skb->ifindex);
 }
 
 /* Into a container. @mtu: bytes, of its end, and @mac its address */
@@ -174,7 +207,8 @@ static __always_inline void shortcut_in(struct shortcut *s, __u32 ifindex, __u32
 {
 	shortcut_leads(s, ifindex, mtu, ifindex);
 	s->way = WAY_IN;
-	__builtin_memcpy(s->mac, mac, sizeof(s->mac));
+	__builtin_memcpy(s->ethernet, mac, ETH_ALEN);
+	__builtin_memcpy(s->ethernet + ETH_ALEN, mac, ETH_ALEN);
 }
 
 static __always_inline void shortcut_across(struct __sk_buff *skb, __u32 ifindex, __u32 mtu)
@@ -192,8 +226,19 @@ static __always_inline void shortcut_to(struct __sk_buff *skb, __u32 endpoint)
 
 	if (!s)
 		return;
-	s->ifindex |= IN_CONTAINER;
 	shortcut_leads(s, 0, 0, endpoint);
+}
+
+/* By how much checksums grow. */
+static __always_inline void shortcut_deltas(struct shortcut *s)
+{
+	__u64 delta = 0;
+
+	for (int i = 0; i < 8; i++)
+		delta += (__u64)~((__u32 *)s->address)[i] + ((__u32 *)s->to_address)[i];
+	s->addresses_delta = sum16(delta);
+	s->ports_delta = sum16((__u64)~s->ports + s->to_ports);
+	s->transport_delta = sum16((__u64)s->addresses_delta + s->ports_delta);
 }
 
 /**
@@ -209,11 +254,10 @@ static __noinline struct shortcut *shortcut_flow(struct __sk_buff *skb, const st
 	struct iphdr *ip = (struct iphdr *)(eth + 1);
 	struct ipv6hdr *ip6 = (struct ipv6hdr *)(eth + 1);
 	struct shortcut *s;
-	__u64 delta = 0;
 
 	if (packet->kind != KIND_WHOLE || packet->fragment || packet->transport != headers)
 		return NULL;
-	s = new_shortcut(skb, &packet->tuple, packet->ipv4, true, false);
+	s = new_shortcut(skb, &packet->tuple, packet->ipv4, PLACE_PORTS, NULL);
 	if (!s)
 		return NULL;
 	s->flow = true;
@@ -231,11 +275,25 @@ static __noinline struct shortcut *shortcut_flow(struct __sk_buff *skb, const st
 		__builtin_memcpy(s->to_address, &ip6->saddr, sizeof(s->to_address));
 		s->to_ports = *(__u32 *)(ip6 + 1);
 	}
-	for (int i = 0; i < 8; i++)
-		delta += (__u64)~((__u32 *)s->address)[i] + ((__u32 *)s->to_address)[i];
-	s->addresses_delta = sum16(delta);
-	s->ports_delta = sum16((__u64)~s->ports + s->to_ports);
+	shortcut_deltas(s);
 	return s;
+}
+
+/**
+ * shortcut_begin() - makes a shortcut for connections that begin as this one did. (S5)
+ * @s: of this one's packets
+ *
+ * Return: where to fill in the rest, or NULL if there is no place for it.
+ */
+static __noinline struct shortcut *shortcut_begin(const struct shortcut *s, bool ipv4)
+{
+	struct shortcut *begin = shortcut_at(ipv4 ? address_hash(s->address, true) : address_hash(s->address, false));
+
+	if (!begin || begin == s || s->protocol != IPPROTO_TCP)
+		return NULL;
+	__builtin_memcpy(begin, s, sizeof(*begin));
+	begin->place = PLACE_BEGIN;
+	return begin;
 }
 
 #endif

@@ -3,8 +3,8 @@
  * masquerade.h - the way out for a container's packets that are of a flow: begun by it and masqueraded, or begun out there
  * and answered by it.
  *
- * by_flow() is the common case of what has no shortcut, without the routing table. What it does not decide, the routing table
- * does, and leave() then makes the flow, or brings it up to date.
+ * The routing table is asked first. leave() then finds the flow of what leaves by an uplink, or makes it; to_host() that of what is
+ * for an address of the host, which by_flow() sends to the container that answers there.
  */
 #ifndef SHUNT_BPF_MASQUERADE_H
 #define SHUNT_BPF_MASQUERADE_H
@@ -26,42 +26,6 @@ static __noinline bool hides(const struct shunt_interface *from, const __u8 *des
 	if (!masquerades(from, ipv4))
 		return false;
 	return !(from->flags & SHUNT_F_EXCEPT) || !rules_of(SHUNT_RULES_SET(from->policy, SHUNT_RULES_EXCEPT, !ipv4), destination);
-}
-
-/* To the wire, by the next hop that the flow remembers. Size and TTL allow it, and it is translated. Return: the verdict. */
-static __noinline int send_out(struct __sk_buff *skb, struct shunt_interface *from, struct packet *packet, struct shunt_flow *flow)
-{
-	struct bpf_redir_neigh hop = { .nh_family = flow->way_family };
-	__u32 uplink = flow->way_ifindex;
-	struct shortcut *s;
-	struct ethhdr *eth;
-
-	__builtin_memcpy(hop.ipv6_nh, flow->way_hop, sizeof(hop.ipv6_nh));
-	eth = headers(skb, L3 + sizeof(struct iphdr));
-	if (unlikely(!eth))
-		return drop(from, SHUNT_DROP_MALFORMED);
-	if (packet->ipv4)
-		decrease_ttl4((struct iphdr *)(eth + 1));
-	else
-		decrease_ttl6(skb, (struct ipv6hdr *)(eth + 1));
-	count_tx(from, skb->len);
-	s = flow->way_until ? shortcut_flow(skb, packet, flow) : NULL;
-	if (s) {
-		shortcut_leads(s, uplink, flow->way_mtu, skb->ifindex);
-		s->way = WAY_OUT;
-		s->hop = hop;
-	}
-	return bpf_redirect_neigh(uplink, &hop, sizeof(hop), 0);
-}
-
-/* Return: a packet's TTL or hop limit. Its network header is in place. */
-static __always_inline __u8 ttl_of(struct __sk_buff *skb, bool ipv4)
-{
-	struct ethhdr *eth = headers(skb, L3 + sizeof(struct iphdr));
-
-	if (unlikely(!eth))
-		return 0;
-	return ipv4 ? ((struct iphdr *)(eth + 1))->ttl : ((struct ipv6hdr *)(eth + 1))->hop_limit;
 }
 
 /* To another container, or back to the same one. Return: the verdict. */
@@ -86,45 +50,25 @@ static __noinline int send_across(struct __sk_buff *skb, struct shunt_interface 
 }
 
 /**
- * by_flow() - sends a packet of a flow that is known, and up to date.
+ * by_flow() - sends a packet to the container that its flow leads to. to_host() has just found the flow, and brought it up to date.
  *
- * Return: the verdict; or UNDECIDED, TTL_ENDS or EXCEEDS(), and then the packet may have been moved, but is as it was.
+ * Return: the verdict; or UNDECIDED or EXCEEDS(), and then the packet may have been moved, but is as it was.
  */
 __global int by_flow(struct __sk_buff *skb, struct shunt_interface *from)
 {
 	struct packet packet = {};
 	struct shunt_flow *flow;
-	__u32 now;
 
 	if (!from)
 		return DROP;
-	if (unlikely(read_packet(skb, L3, &packet)))
-		return UNDECIDED;
-	if (unlikely(packet.kind == KIND_LATER) && fragment_ports(&packet))
+	if (read_packet(skb, L3, &packet) || (packet.kind == KIND_LATER && fragment_ports(&packet)))
 		return UNDECIDED;
 	flow = bpf_map_lookup_elem(&flows, &packet.tuple);
-	if (unlikely(!flow || flow->from_ifindex != skb->ifindex))
-		return UNDECIDED;
-	now = flow_clock();
-	if (unlikely(!flow->to_ifindex && now >= flow->way_until))
-		return UNDECIDED;
-	if (unlikely(!flow_settled(&packet, flow, now)) && flow_renew(&packet, flow, now))
+	if (unlikely(!flow || flow->from_ifindex != skb->ifindex || !flow->to_ifindex))
 		return UNDECIDED;
 	if (unlikely(packet.fragment && packet.kind == KIND_WHOLE))
 		fragment_ports(&packet);
-	if (flow->to_ifindex)
-		return send_across(skb, from, &packet, flow);
-	if (!flow->way_ifindex)
-		return pass(skb, from);		/* to the host */
-	/* TTL first, as in the kernel. */
-	if (unlikely(ttl_of(skb, packet.ipv4) <= 1))
-		return TTL_ENDS;
-	/* Also what may be fragmented: the host's stack would, and send it with the container's own address. */
-	if (unlikely(packet_size(skb) > flow->way_mtu))
-		return flow->state & SHUNT_FLOW_AS_IS ? UNDECIDED : EXCEEDS(flow->way_mtu);
-	if (unlikely(retell(skb, &packet, flow)))
-		return drop(from, SHUNT_DROP_MALFORMED);
-	return send_out(skb, from, &packet, flow);
+	return send_across(skb, from, &packet, flow);
 }
 
 /* The address that the route prefers, mapped, where the look-up was told to find it. Return: 0, or -1 if there is none. */
@@ -135,16 +79,6 @@ static __always_inline int preferred_source(const struct bpf_fib_lookup *fib, bo
 	else
 		copy6(ret, fib->ipv6_src);
 	return ipv4 ? -!fib->ipv4_src : -never_routed6((const struct in6_addr *)ret);
-}
-
-/* A flow's way is good until the clock's next unit; what was found for a neighbour that is looked for has no MTU. */
-static __always_inline void keep_way(struct shunt_flow *flow, const struct bpf_fib_lookup *fib, __u32 now)
-{
-	flow->way_ifindex = fib->ifindex;
-	flow->way_family = fib->family;
-	flow->way_mtu = fib->mtu_result ?: 0xffff;
-	__builtin_memcpy(flow->way_hop, fib->ipv6_dst, sizeof(flow->way_hop));
-	flow->way_until = fib->mtu_result ? now + 1 : 0;
 }
 
 /* Begins a masqueraded flow. Return: its original entry, or NULL if there is no port for it. */
@@ -158,8 +92,8 @@ static __always_inline struct shunt_flow *masquerade(struct __sk_buff *skb, stru
 	a = flow_begin(packet, source, packet->tuple.destination, packet->tuple.dport, ifindex, 0, now);
 	if (!a)
 		return NULL;
-	keep_way(&a->original, fib, now);
 	a->original.state |= SHUNT_FLOW_MASQUERADE;
+	a->original.uplink = fib->ifindex;
 	a->port_low = from->port_low;
 	a->port_high = from->port_high;
 	a->host = a->ranged = true;
@@ -176,7 +110,7 @@ static __always_inline bool keeps_address(struct __sk_buff *skb, const struct pa
 	if (!(flow->state & SHUNT_FLOW_MASQUERADE) || !(flow->state & SHUNT_FLOW_ORIGINAL) || packet->kind == KIND_ERROR ||
 	    likely(same6(flow->to.source, source)))
 		return true;
-	return flow->way_ifindex == uplink && is_local(skb, flow->from_ifindex, flow->to.source, packet->ipv4);
+	return flow->uplink == uplink && is_local(skb, flow->from_ifindex, flow->to.source, packet->ipv4);
 }
 
 static __noinline void forget_reply(const struct shunt_flow *flow)
@@ -227,6 +161,59 @@ static __always_inline bool forget_as_is(const struct packet *packet, const stru
 	return true;
 }
 
+/* What a container begins, or answers, between the same addresses. @s: of a connection's packets, which are to be masqueraded */
+static __noinline void shortcut_begin_out(struct __sk_buff *skb, const struct shortcut *s, struct shunt_interface *from,
+					  const struct bpf_fib_lookup *fib)
+{
+	const bool ipv4 = skb->protocol == PROTO_IP;
+	struct shunt_address *me;
+	struct shortcut *begin;
+
+	if (from->flags & SHUNT_F_ALLOW || !s->addressed || routed_by_ports(skb, ipv4))
+		return;
+	me = ipv4 ? bpf_map_lookup_elem(&addresses4, &from->address4) : bpf_map_lookup_elem(&addresses6, from->address6);
+	begin = me ? shortcut_begin(s, ipv4) : NULL;
+	if (!begin)
+		return;
+	begin->translated = true;
+	if (ipv4) {
+		((__u32 *)begin->to_address)[0] = fib->ipv4_src;
+	} else {
+		copy6((__u8 *)begin->to_address, fib->ipv6_src);
+		begin->start = 0;	/* same_way6() asks */
+	}
+	begin->to_ports = from->port_low | (__u32)from->port_high << 16;
+	begin->back_size = from->mtu;
+	__builtin_memcpy(begin->mac, me->mac, ETH_ALEN);
+}
+
+/* The last step to the wire; the packet is translated. Return: the verdict. */
+static __noinline int send_out(struct __sk_buff *skb, struct shunt_interface *from, const struct packet *packet,
+			       const struct shunt_flow *flow, const struct bpf_fib_lookup *fib)
+{
+	struct ethhdr *eth = headers(skb, L3 + sizeof(struct iphdr));
+	struct shortcut *s;
+	__u32 start;
+
+	if (unlikely(!eth))
+		return drop(from, SHUNT_DROP_MALFORMED);
+	start = packet->ipv4 ? header_start(eth + 1, true) : header_start(eth + 1, false);
+	if (packet->ipv4)
+		decrease_ttl4((struct iphdr *)(eth + 1));
+	else
+		decrease_ttl6(skb, (struct ipv6hdr *)(eth + 1));
+	/* While a neighbour is looked for, there is no MTU, and no shortcut. */
+	s = fib->mtu_result ? shortcut_flow(skb, packet, flow) : NULL;
+	if (s) {
+		s->start = start;
+		shortcut_hop(s, fib, skb->ifindex);
+		if (hides(from, packet->tuple.destination, packet->ipv4))
+			shortcut_begin_out(skb, s, from, fib);
+	}
+	count_tx(from, skb->len);
+	return send_by(fib);
+}
+
 /**
  * leave() - sends a packet by the way that the routing table has just told, by an uplink: of the flow that it is of, or
  * masqueraded.
@@ -266,24 +253,18 @@ __global int leave(struct __sk_buff *skb, struct shunt_interface *from, struct b
 	/* What is not to the wire, by_flow() has sent. */
 	if (!flow || flow->to_ifindex)
 		return drop(from, SHUNT_DROP_NO_PORT);
-	keep_way(flow, fib, now);
+	flow->uplink = fib->ifindex;
 	if (packet.fragment && packet.kind == KIND_WHOLE)
 		fragment_ports(&packet);
 	if (unlikely(retell(skb, &packet, flow)))
 		return drop(from, SHUNT_DROP_MALFORMED);
-	return send_out(skb, from, &packet, flow);
+	return send_out(skb, from, &packet, flow, fib);
 }
 
-/* Return: whether a flow goes up the host's stack as it is; one to the host itself needs no routing table until the clock moves. */
-static __always_inline bool to_stack(const struct shunt_interface *from, struct shunt_flow *flow, __u32 now)
+/* Return: whether a flow goes up the host's stack as it is. */
+static __always_inline bool to_stack(const struct shunt_interface *from, const struct shunt_flow *flow)
 {
-	if (flow->to_ifindex || !(from->flags & SHUNT_F_KERNEL || flow->state & SHUNT_FLOW_AS_IS))
-		return false;
-	if (!(from->flags & SHUNT_F_KERNEL)) {
-		flow->way_ifindex = 0;
-		flow->way_until = now + 1;
-	}
-	return true;
+	return !flow->to_ifindex && (from->flags & SHUNT_F_KERNEL || flow->state & SHUNT_FLOW_AS_IS);
 }
 
 /**
@@ -304,7 +285,7 @@ __global int to_host(struct __sk_buff *skb, struct shunt_interface *from)
 	flow = bpf_map_lookup_elem(&flows, &packet.tuple);
 	/* What the host's stack is to route to the wire, it does. */
 	if (flow && flow->from_ifindex == skb->ifindex && (flow_settled(&packet, flow, now) || flow_renew(&packet, flow, now) == 0))
-		return to_stack(from, flow, now) ? pass(skb, from) : UNDECIDED;
+		return to_stack(from, flow) ? pass(skb, from) : UNDECIDED;
 	/* What is published is a way into its own network, not out of this one. */
 	if (!(from->flags & SHUNT_F_INTERNAL)) {
 		if (flow && packet.kind == KIND_WHOLE)

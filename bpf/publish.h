@@ -27,6 +27,7 @@ enum publish_where {
 	PUBLISH_EXACT = 1 << 0,	/* published on the very address */
 	PUBLISH_ANY = 1 << 1,	/* on all addresses; that the tuple's is one of the host's is for the caller to know */
 	PUBLISH_TO4 = 1 << 2,	/* to a backend's IPv4 address; else to an IPv6 address */
+	PUBLISH_ALONE = 1 << 3,	/* there is no other backend */
 };
 
 static __always_inline void publish_key(const struct shunt_tuple *tuple, bool any, struct shunt_published_key *ret)
@@ -73,13 +74,14 @@ __global int weigh(const struct shunt_backend *b, struct choice *choice)
  * @tuple: its first packet's; destination and dport are of the host
  * @where: enum publish_where: in which entries to look, and for which family
  *
- * Return: 1 and the backend in @ret, or 0.
+ * Return: the backend in @ret, and where it was found: PUBLISH_EXACT or PUBLISH_ANY, | PUBLISH_ALONE; or 0.
  */
 __global int publish_choose(const struct shunt_tuple *tuple, struct shunt_backend *ret, __u32 where)
 {
 	const struct shunt_published *p = NULL;
 	struct shunt_published_key key;
 	struct choice choice = { .to4 = where & PUBLISH_TO4 };
+	__u32 found = PUBLISH_EXACT;
 
 	if (!tuple || !ret)
 		return 0;
@@ -90,6 +92,7 @@ __global int publish_choose(const struct shunt_tuple *tuple, struct shunt_backen
 	if (!p && where & PUBLISH_ANY) {
 		publish_key(tuple, true, &key);
 		p = bpf_map_lookup_elem(&published, &key);
+		found = PUBLISH_ANY;
 	}
 	if (!p)
 		return 0;
@@ -98,27 +101,25 @@ __global int publish_choose(const struct shunt_tuple *tuple, struct shunt_backen
 	for (__u32 i = 0; i < SHUNT_MAX_BACKENDS && i < p->n; i++)
 		weigh(&p->backend[i], &choice);
 	*ret = choice.best;
-	return choice.weight != 0;
+	if (p->n == 1)
+		found |= PUBLISH_ALONE;
+	return choice.weight ? found : 0;
 }
 
 /* The same for a packet, which keeps its family. */
-static __always_inline bool publish_find(const struct shunt_tuple *tuple, struct shunt_backend *ret)
+static __always_inline int publish_find(const struct shunt_tuple *tuple, struct shunt_backend *ret)
 {
 	return publish_choose(tuple, ret, PUBLISH_EXACT | PUBLISH_ANY | (is_mapped4(tuple->destination) ? PUBLISH_TO4 : 0));
 }
 
-/* Counts a flow that has begun: @tuple as publish_choose() got it, @backend as it gave it. */
-static __always_inline void publish_count(const struct shunt_tuple *tuple, const struct shunt_backend *backend)
+/* Counts a flow that has begun: @tuple as publish_choose() got it, @ifindex of whom it chose, and @found where. */
+static __always_inline void publish_count(const struct shunt_tuple *tuple, __u32 ifindex, int found)
 {
-	struct shunt_publication_key key = { .ifindex = backend->ifindex };
+	struct shunt_publication_key key = { .ifindex = ifindex };
 	struct shunt_publication *p;
 
-	publish_key(tuple, false, &key.host);
+	publish_key(tuple, found & PUBLISH_ANY, &key.host);
 	p = bpf_map_lookup_elem(&publications, &key);
-	if (!p) {
-		publish_key(tuple, true, &key.host);
-		p = bpf_map_lookup_elem(&publications, &key);
-	}
 	if (p)
 		__sync_fetch_and_add(&p->flows, 1);
 }

@@ -66,10 +66,12 @@ static __always_inline bool is_local(struct __sk_buff *skb, __u32 ifindex, const
 }
 
 /* Return: whether a backend may be asked for by a packet: it is published, by no socket of the host, and the address is its own. */
-static __always_inline bool find_backend(struct __sk_buff *skb, const struct packet *packet, struct shunt_backend *ret)
+static __always_inline bool find_backend(struct __sk_buff *skb, struct packet *packet, struct shunt_backend *ret)
 {
-	return packet->kind == KIND_WHOLE && port_published(packet->tuple.dport, packet->tuple.protocol) &&
-	       publish_find(&packet->tuple, ret) && !host_listens(skb, &packet->tuple) &&
+	if (packet->kind != KIND_WHOLE || !port_published(packet->tuple.dport, packet->tuple.protocol))
+		return false;
+	packet->published = publish_find(&packet->tuple, ret);
+	return packet->published && !host_listens(skb, &packet->tuple) &&
 	       is_local(skb, ret->ifindex, packet->tuple.destination, packet->ipv4);
 }
 
@@ -104,7 +106,7 @@ static __noinline struct shunt_flow *publish_from_wire(struct __sk_buff *skb, st
 	a->port_high = 65535;
 	flow = flow_make(skb, packet, a);
 	if (flow)
-		publish_count(&packet->tuple, &backend);
+		publish_count(&packet->tuple, backend.ifindex, packet->published);
 	return flow;
 }
 
@@ -128,7 +130,7 @@ static __noinline int publish_hairpin(struct __sk_buff *skb, struct shunt_interf
 	a->port_high = from->port_high ?: 65535;
 	if (!flow_make(skb, packet, a))
 		return -1;
-	publish_count(&packet->tuple, &backend);
+	publish_count(&packet->tuple, backend.ifindex, packet->published);
 	return 0;
 }
 

@@ -32,7 +32,7 @@ static __noinline int refuse(struct __sk_buff *skb, struct shunt_interface *from
 
 /*
  * TTL first, as in the kernel; what may be fragmented is left to the host's stack, which can: but it would send it with the
- * container's own address, so that a masqueraded container is told to do it itself.
+ * container's own address, so that a container whose flows may have another is told to do it itself.
  */
 static __always_inline int too_big(struct __sk_buff *skb, struct shunt_interface *from, __u32 mtu)
 {
@@ -41,7 +41,7 @@ static __always_inline int too_big(struct __sk_buff *skb, struct shunt_interface
 	if (skb->protocol == PROTO_IP) {
 		if (bpf_skb_load_bytes(skb, L3 + offsetof(struct iphdr, frag_off), &fragment, sizeof(fragment)))
 			return drop(from, SHUNT_DROP_MALFORMED);
-		if (!(fragment & bpf_htons(IP4_DF)) && !(from->flags & SHUNT_F_MASQUERADE4))
+		if (!(fragment & bpf_htons(IP4_DF)) && !(from->flags & (SHUNT_F_MASQUERADE4 | SHUNT_F_PUBLISHED)))
 			return pass(skb, from);
 	}
 	return refuse(skb, from, SHUNT_DROP_TOO_BIG, COMPLAIN_TOO_BIG, mtu);

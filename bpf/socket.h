@@ -131,7 +131,7 @@ static __always_inline __u32 where_to_look(const __u8 address[16])
 }
 
 /* Remembers what the socket meant. It says it again with each datagram. */
-static __always_inline void remember(__u64 cookie, const struct shunt_tuple *meant, const struct shunt_backend *b)
+static __always_inline void remember(__u64 cookie, const struct shunt_tuple *meant, const struct shunt_backend *b, int found)
 {
 	struct shunt_dialled key = { .cookie = cookie, .port = b->port };
 	struct shunt_dialled_as as = { .port = meant->dport }, *before;
@@ -142,7 +142,7 @@ static __always_inline void remember(__u64 cookie, const struct shunt_tuple *mea
 	if (before && before->port == as.port && same6(before->address, as.address))
 		return;
 	bpf_map_update_elem(&dialled, &key, &as, BPF_ANY);
-	publish_count(meant, b);
+	publish_count(meant, b->ifindex, found);
 }
 
 /* The socket stands for the port that it has not yet: so all its datagrams find one backend. */
@@ -152,17 +152,17 @@ static __always_inline void lead(struct bpf_sock_addr *ctx, bool six, bool datag
 	__u64 cookie = bpf_get_socket_cookie(ctx);
 	struct shunt_backend b = {};
 	__u32 where;
+	int found;
 
 	read_address(ctx, six, meant.destination);
 	__builtin_memcpy(meant.source, &cookie, sizeof(cookie));
 	where = where_to_look(meant.destination);
-	if (is_mapped4(meant.destination)) {
-		if (!publish_choose(&meant, &b, where | PUBLISH_TO4))
-			return;
-	} else if (!publish_choose(&meant, &b, where) && (datagram || !publish_choose(&meant, &b, where | PUBLISH_TO4))) {
+	found = publish_choose(&meant, &b, where | (is_mapped4(meant.destination) ? PUBLISH_TO4 : 0));
+	if (!found && !is_mapped4(meant.destination) && !datagram)
+		found = publish_choose(&meant, &b, where | PUBLISH_TO4);
+	if (!found)
 		return;
-	}
-	remember(cookie, &meant, &b);
+	remember(cookie, &meant, &b, found);
 	write_address(ctx, six, b.address, b.port);
 }
 

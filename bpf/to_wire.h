@@ -44,8 +44,8 @@ static __noinline int leave_masqueraded(struct __sk_buff *skb, struct shunt_inte
 		flow = masquerade(skb, from, ifindex, packet, &fib, now);
 	if (!flow)
 		return drop(from, packet->kind == KIND_WHOLE && !packet->reply ? SHUNT_DROP_NO_PORT : SHUNT_DROP_UNTRANSLATED);
-	flow->way_ifindex = fib.ifindex;
-	flow->way_until = now + 1;
+	flow->uplink = fib.ifindex;
+	flow->uplink_until = now + 1;
 	return retell(skb, packet, flow) ? drop(from, SHUNT_DROP_MALFORMED) : NEXT;
 }
 
@@ -76,7 +76,7 @@ static __always_inline int to_wire(struct __sk_buff *skb, __u32 base)
 	flow = bpf_map_lookup_elem(&flows, &packet.tuple);
 	if (packet.fragment && packet.kind == KIND_WHOLE)
 		fragment_ports(&packet);
-	if (!flow || flow->from_ifindex != ifindex || now >= flow->way_until || !flow_settled(&packet, flow, now))
+	if (!flow || flow->from_ifindex != ifindex || now >= flow->uplink_until || !flow_settled(&packet, flow, now))
 		return leave_masqueraded(skb, from, &packet, ifindex);
 	return retell(skb, &packet, flow) ? drop(from, SHUNT_DROP_MALFORMED) : NEXT;
 }

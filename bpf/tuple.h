@@ -27,6 +27,7 @@ struct packet {
 	bool ipv4;
 	bool refused;		/* its receiver's network does not let it begin a flow */
 	bool reply;		/* of an echo: it begins no flow */
+	__u8 published;		/* enum publish_where: where its receiver was found */
 	bool quotes_fragment;	/* KIND_ERROR: a fragment header is before the quoted ports */
 	bool partial;		/* the checksum of this header is still to be completed, and holds its pseudo header's sum */
 };

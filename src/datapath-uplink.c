@@ -35,24 +35,36 @@ static int has_id(int program_fd, uint32_t id)
 /* From here on flows leave by it with the host's address. */
 static int note_uplink(const struct datapath *datapath, const struct link_state *uplink, struct shunt_error *error)
 {
-	const uint32_t none = 0;
+	const uint32_t kind = uplink->ethernet ? SHUNT_UPLINK_ETHERNET : 0;
+	const int fd = datapath->fd[MAP_UPLINKS];
+	uint32_t known;
 
 	/* What was noted of it stays. */
-	if (bpf_map_update_elem(datapath->fd[MAP_UPLINKS], &uplink->ifindex, &none, BPF_NOEXIST) < 0 && errno != EEXIST)
+	if (bpf_map_lookup_elem(fd, &uplink->ifindex, &known) < 0)
+		known = 0;
+	else if ((known | kind) == known)
+		return 0;
+	known |= kind;
+	if (bpf_map_update_elem(fd, &uplink->ifindex, &known, BPF_ANY) < 0)
 		return shunt_fail(error, -errno, "uplink %s: cannot be recorded: %m", uplink->name);
 	return 0;
 }
 
 uint32_t datapath_uplink_raised(const struct datapath *datapath, uint32_t ifindex)
 {
-	uint32_t raised;
+	uint32_t known;
 
-	return bpf_map_lookup_elem(datapath->fd[MAP_UPLINKS], &ifindex, &raised) < 0 ? 0 : raised;
+	return bpf_map_lookup_elem(datapath->fd[MAP_UPLINKS], &ifindex, &known) < 0 ? 0 : known & SHUNT_UPLINK_RAISED;
 }
 
 int datapath_note_raised(const struct datapath *datapath, uint32_t ifindex, uint32_t raised)
 {
-	return bpf_map_update_elem(datapath->fd[MAP_UPLINKS], &ifindex, &raised, BPF_EXIST) < 0 ? -errno : 0;
+	uint32_t known;
+
+	if (bpf_map_lookup_elem(datapath->fd[MAP_UPLINKS], &ifindex, &known) < 0)
+		return -errno;
+	known = (known & ~SHUNT_UPLINK_RAISED) | raised;
+	return bpf_map_update_elem(datapath->fd[MAP_UPLINKS], &ifindex, &known, BPF_EXIST) < 0 ? -errno : 0;
 }
 
 void datapath_forget_uplink(const struct datapath *datapath, uint32_t ifindex)

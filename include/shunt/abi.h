@@ -26,7 +26,7 @@
 
 #include "abi-ports.h"
 
-#define SHUNT_ABI 5
+#define SHUNT_ABI 6
 
 #define SHUNT_ID_MAX 128	/* bytes of an ID; no NUL in the key of an ID that long */
 #define SHUNT_IFNAME_MAX 16	/* IFNAMSIZ */
@@ -175,13 +175,10 @@ struct shunt_flow {
 	__u32 to_ifindex;		/* the host end that it goes out by, 0: the wire */
 	__u32 state;			/* enum shunt_flow_state */
 	__u32 seen;			/* when a packet of either direction came, in units of 2^30 ns of CLOCK_MONOTONIC */
-	__u32 way_until;		/* before when the next hop below needs no new look-up; 0: there is none */
-	__u32 way_ifindex;		/* the uplink */
-	__u32 way_mtu;			/* bytes */
-	__u32 way_family;		/* AF_INET or AF_INET6, of the next hop */
-	__u8 way_hop[16];
+	__u32 uplink;			/* that it leaves by, as the routing table has last said; 0: it does not */
+	__u32 uplink_until;		/* before when the table need not be asked again, where the host's stack does the routing */
 };
-_Static_assert(sizeof(struct shunt_flow) == 88, "shunt_flow is ABI");
+_Static_assert(sizeof(struct shunt_flow) == 64, "shunt_flow is ABI");
 
 #define SHUNT_FLOWS 65536		/* entries, two a flow, where no network says otherwise */
 
@@ -228,9 +225,13 @@ struct shunt_rules {
 _Static_assert(sizeof(struct shunt_rules) == 516, "shunt_rules is ABI");
 
 /*
- * Map "uplinks", BPF_MAP_TYPE_HASH: ifindex (__u32) -> __u32, the sizes of it that "big_tcp" has raised: src/big.h. Where
- * shunt_from_wire is attached.
+ * Map "uplinks", BPF_MAP_TYPE_HASH: ifindex (__u32) -> enum shunt_uplink (__u32). Where shunt_from_wire is attached.
  */
+enum shunt_uplink {
+	SHUNT_UPLINK_RAISED = 0xff,	/* the sizes of it that "big_tcp" has raised: src/big.h */
+	SHUNT_UPLINK_ETHERNET = 1 << 8,	/* its link-layer addresses are of 6 bytes, and begin its packets */
+};
+
 #define SHUNT_MAX_UPLINKS_ATTACHED 1024
 
 /* Map "registry", BPF_MAP_TYPE_HASH: struct shunt_endpoint_key -> struct shunt_endpoint. Read by the engine only. */

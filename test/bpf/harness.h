@@ -66,8 +66,13 @@ static inline void load(void)
 
 static inline int setup(void **state)
 {
+	cpu_set_t one;
+
 	(void)state;
-	if (unshare(CLONE_NEWNET))
+	/* What a packet leaves for the next one like it, it leaves on its own CPU. */
+	CPU_ZERO(&one);
+	CPU_SET(sched_getcpu(), &one);
+	if (unshare(CLONE_NEWNET) || sched_setaffinity(0, sizeof(one), &one))
 		return -1;
 	make_devices();
 	make_routes();
@@ -173,11 +178,22 @@ static inline int run(const char *where, struct hook hook, const struct packet *
 	return opts.retval;
 }
 
+/* A shortcut to the wire addresses the frame itself: to whom else, the redirect's device does later. */
+static inline void unaddress(struct packet *out, const struct packet *in)
+{
+	static const uint8_t neighbour[ETH_ALEN] = { 2, 0, 0, 0, 0xff, 0xfe }, own[ETH_ALEN - 1] = { 2, 0, 0, 0, 0 };
+
+	if (memcmp(out->data, neighbour, sizeof(neighbour)) == 0 && memcmp(out->data + ETH_ALEN, own, sizeof(own)) == 0)
+		memcpy(out->data, in->data, 2 * ETH_ALEN);
+}
+
 static inline void check_once(const char *where, struct hook hook, const struct packet *in, const struct outcome *want)
 {
 	struct packet out;
 	int verdict = run(where, hook, in, &out);
 
+	if (hook.program == quick->progs.shunt_from_ct)
+		unaddress(&out, in);
 	if (verdict != want->verdict)
 		fail_msg("%s: verdict is %d, not %d", where, verdict, want->verdict);
 	/* Nobody sees what is dropped, and a failed answer may have cut it. */

@@ -214,7 +214,7 @@ static inline void make_devices(void)
 		sysctl("ipv6", name, "forwarding", who == STUCK ? "0" : "1");
 	}
 	shell("ip link add wire index %d address 02:00:00:00:00:c8 type veth peer name pwire", UPLINK);
-	shell("ip link add narrow index %d mtu 1280 type veth peer name pnarrow mtu 1280", NARROW);
+	shell("ip link add narrow index %d address 02:00:00:00:00:c9 mtu 1280 type veth peer name pnarrow mtu 1280", NARROW);
 	shell("for i in wire pwire narrow pnarrow; do ip link set $i up; done");
 	shell("ip -4 address add 198.51.100.1/24 dev wire && ip -6 address add 2001:db8:100::1/64 nodad dev wire");
 	await_local(getpid(), "2001:db8:100::1");
@@ -249,9 +249,9 @@ static inline void make_routes(void)
 
 static inline void put_uplink(uint32_t ifindex)
 {
-	const uint32_t none = 0;
+	const uint32_t kind = SHUNT_UPLINK_ETHERNET;
 
-	assert_int_equal(bpf_map_update_elem(bpf_map__fd(skel->maps.uplinks), &ifindex, &none, BPF_ANY), 0);
+	assert_int_equal(bpf_map_update_elem(bpf_map__fd(skel->maps.uplinks), &ifindex, &kind, BPF_ANY), 0);
 }
 
 static inline void take_uplink(uint32_t ifindex)

@@ -261,7 +261,7 @@ static void tick(void)
 		if (clock_now() - flow.seen > 1000)
 			continue;
 		flow.seen = clock_now() - 2;
-		flow.way_until = 0;
+		flow.uplink_until = 0;
 		assert_int_equal(bpf_map_update_elem(flows_fd(), &keys[n], &flow, BPF_EXIST), 0);
 	}
 }

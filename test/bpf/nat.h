@@ -150,7 +150,7 @@ static inline void age(struct spec s, uint64_t seconds)
 	flow.seen = clock_now() - (uint32_t)((seconds * 1000000000) >> 30);
 	/* 0 means something else, and is when a machine booted that is just as old. */
 	flow.seen -= !flow.seen;
-	flow.way_until = 0;
+	flow.uplink_until = 0;
 	set_flow(s, &flow);
 }
 

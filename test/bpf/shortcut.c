@@ -31,9 +31,9 @@ static void close_the_long_way(void)
 
 static int open_the_long_way(void **state)
 {
-	const uint32_t none = 0, uplink = UPLINK;
+	const uint32_t kind = SHUNT_UPLINK_ETHERNET, uplink = UPLINK;
 
-	bpf_map_update_elem(bpf_map__fd(skel->maps.uplinks), &uplink, &none, BPF_ANY);
+	bpf_map_update_elem(bpf_map__fd(skel->maps.uplinks), &uplink, &kind, BPF_ANY);
 	return fresh_nat(state);
 }
 
@@ -120,7 +120,9 @@ static void connections_share_one_where_ports_mean_nothing(void **state)
 		other = like.spec;
 		other.dport++;
 		other.flags = SYN;
-		assert_int_equal(goes(like.hook, made(&like, other)), !like.by_ports);
+		/* What is masqueraded begins by a shortcut of its own: begin.c. */
+		if (turn != OUT_MASQUERADED || protocol != IPPROTO_TCP)
+			assert_int_equal(goes(like.hook, made(&like, other)), !like.by_ports);
 	}
 }
 

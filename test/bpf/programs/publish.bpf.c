@@ -11,13 +11,15 @@ int ask(struct __sk_buff *skb)
 {
 	struct shunt_tuple asked = tuple;
 	struct shunt_backend answer = {};
+	int where;
 
 	(void)skb;
 	open = port_published(asked.dport, asked.protocol);
-	found = publish_find(&asked, &answer);
+	where = publish_find(&asked, &answer);
+	found = where;
 	backend = answer;
 	if (found)
-		publish_count(&asked, &answer);
+		publish_count(&asked, answer.ifindex, where);
 	return 0;
 }
 

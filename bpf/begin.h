@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * begin.h - a connection begins by shortcut (S5 in shortcut.h), and says so to its flow when it is accepted, and when it ends (S4).
+ *
+ * Who begins one connection begins more, to the same address: a proxy, a database's client, a browser. Where it went out is known
+ * then, and with which address, or who answers there. All that is left is what makes a flow this one: its port, and its two entries,
+ * if both are to be had at once. Else, as if a port is taken, the long way knows what to do.
+ */
+#ifndef SHUNT_BPF_BEGIN_H
+#define SHUNT_BPF_BEGIN_H
+
+#include "claim.h"
+#include "learn.h"
+#include "publish.h"
+
+/* The tuple of packets that a shortcut is for. */
+static __always_inline void tuple_like(struct shunt_tuple *ret, const struct shortcut *s, __u32 ports, bool ipv4)
+{
+	from_header(ret, s->address, ipv4);
+	ret->sport = ((const __be16 *)&ports)[0];
+	ret->dport = ((const __be16 *)&ports)[1];
+	ret->protocol = s->protocol;
+}
+
+/*
+ * Each connection has a flow label of its own, by which IPv6's routing table may choose. Return: whether this one goes out as the
+ * last one.
+ */
+static __noinline bool same_way6(struct __sk_buff *skb, const struct shortcut *like)
+{
+	struct ipv6hdr *ip = (struct ipv6hdr *)((long)skb->data + L3);
+	struct bpf_fib_lookup fib = {};
+
+	if ((void *)(ip + 1) > packet_end(skb))
+		return false;
+	fill6(skb, &fib, ip, like->endpoint, 0);
+	if (bpf_fib_lookup(skb, &fib, sizeof(fib), 0) || fib.ifindex != like->to_ifindex)
+		return false;
+	return !((*(const __u32 *)fib.dmac ^ *(const __u32 *)like->ethernet) |
+		 (*(const __u16 *)(fib.dmac + 4) ^ *(const __u16 *)(like->ethernet + 4)));
+}
+
+/* What packets become. */
+static __always_inline void becomes(struct shortcut *s, const struct shunt_tuple *to, bool ipv4)
+{
+	s->translated = true;
+	in_header(s->to_address, to, ipv4);
+	s->to_ports = ports_of(to);
+	shortcut_deltas(s);
+}
+
+/*
+ * The shortcut for a connection's packets: as for those that it is like, but that they become @to. Return: NULL if there is no place
+ * for it.
+ */
+static __always_inline struct shortcut *packets_like(struct __sk_buff *skb, const struct shortcut *like, const struct shunt_tuple *tuple,
+					     const struct shunt_tuple *to, bool ipv4)
+{
+	struct shortcut *s = new_shortcut(skb, tuple, ipv4, PLACE_PORTS, like);
+
+	if (!s)
+		return NULL;
+	s->flow = true;
+	s->start = like->start;
+	s->size = like->size;
+	s->to_ifindex = like->to_ifindex;
+	s->endpoint = like->endpoint;
+	s->addressed = like->addressed;
+	s->hop = like->hop;
+	if (to)
+		becomes(s, to, ipv4);
+	return s;
+}
+
+/* The answers to what goes out like @like, and has the flow that is prepared in @a. */
+static __always_inline void answers_like(struct __sk_buff *skb, const struct shortcut *like, const struct attempt *a, bool ipv4)
+{
+	struct shortcut *s = new_shortcut(skb, &a->key, ipv4, PLACE_PORTS, like);
+
+	if (!s)
+		return;
+	s->flow = true;
+	s->ifindex = like->to_ifindex;
+	becomes(s, &a->reply.to, ipv4);
+	s->endpoint = s->to_ifindex = like->endpoint;
+	s->size = like->back_size;
+	s->way = WAY_IN;
+	__builtin_memcpy(s->ethernet, like->mac, ETH_ALEN);
+	__builtin_memcpy(s->ethernet + ETH_ALEN, like->mac, ETH_ALEN);
+}
+
+/* A container begins a connection, which is masqueraded. Return: its shortcut, or NULL. */
+static __noinline struct shortcut *begin_out(struct __sk_buff *skb, const struct shortcut *like, __u32 ports, bool ipv4)
+{
+	struct packet packet = { .ipv4 = ipv4, .tcp = TCP_SYN };
+	struct shunt_tuple to = {};
+	struct attempt *a;
+
+	tuple_like(&packet.tuple, like, ports, ipv4);
+	from_header(&to, like->to_address, ipv4);
+	a = flow_begin(&packet, to.source, packet.tuple.destination, packet.tuple.dport, like->endpoint, 0, flow_clock());
+	if (!a)
+		return NULL;
+	a->original.state |= SHUNT_FLOW_MASQUERADE;
+	a->original.uplink = like->to_ifindex;
+	a->port_low = like->to_ports & 0xffff;
+	a->port_high = like->to_ports >> 16;
+	a->host = a->ranged = a->fresh = true;
+	if (flow_make(skb, &packet, a) != &a->original)
+		return NULL;
+	answers_like(skb, like, a, ipv4);
+	return packets_like(skb, like, &packet.tuple, &a->original.to, ipv4);
+}
+
+/* Somebody out there begins a connection with a published port. Return: its shortcut, or NULL. */
+static __noinline struct shortcut *begin_in(struct __sk_buff *skb, const struct shortcut *like, __u32 ports, bool ipv4)
+{
+	struct packet packet = { .ipv4 = ipv4, .tcp = TCP_SYN };
+	struct shunt_tuple to = {};
+	struct shortcut *s;
+	struct attempt *a;
+
+	tuple_like(&packet.tuple, like, ports, ipv4);
+	from_header(&to, like->to_address, ipv4);
+	a = flow_begin(&packet, to.source, to.destination, ((const __be16 *)&like->to_ports)[1], 0, like->endpoint, flow_clock());
+	if (!a)
+		return NULL;
+	a->fresh = true;
+	if (flow_make(skb, &packet, a) != &a->original)
+		return NULL;
+	publish_count(&packet.tuple, like->endpoint, like->any ? PUBLISH_ANY : PUBLISH_EXACT);
+	s = packets_like(skb, like, &packet.tuple, &a->original.to, ipv4);
+	if (s)
+		s->way = WAY_IN;
+	return s;
+}
+
+/* A container accepts a connection. Return: the shortcut of its answers, or NULL. */
+static __noinline struct shortcut *answer(struct __sk_buff *skb, const struct shortcut *like, __u32 ports, bool ipv4)
+{
+	struct shunt_tuple tuple = {}, to;
+	struct shunt_flow *flow;
+
+	tuple_like(&tuple, like, ports, ipv4);
+	flow = bpf_map_lookup_elem(&flows, &tuple);
+	if (!flow || flow->seen != flow_clock() || flow->from_ifindex != like->endpoint || flow->to_ifindex ||
+	    flow->state & (SHUNT_FLOW_ORIGINAL | ENDED))
+		return NULL;
+	to = flow->to;
+	flow->state = next_state(TCP_SYN | TCP_ACK, flow, flow->state);
+	return packets_like(skb, like, &tuple, flow->state & SHUNT_FLOW_AS_IS ? NULL : &to, ipv4);
+}
+
+/**
+ * begin_connection() - makes the shortcut of a connection that begins, or is accepted, as another one between the same addresses did.
+ * @ipv4: whether the network header is IPv4's, without options
+ * @out: whether the packet comes from a container
+ *
+ * Return: the shortcut, or NULL if there is none.
+ */
+static __noinline struct shortcut *begin_connection(struct __sk_buff *skb, bool ipv4, bool out)
+{
+	struct ethhdr *eth = (struct ethhdr *)(long)skb->data;
+	struct iphdr *ip = (struct iphdr *)(eth + 1);
+	struct ipv6hdr *ip6 = (struct ipv6hdr *)(eth + 1);
+	const word *address = ipv4 ? (word *)&ip->saddr : (word *)&ip6->saddr;
+	__u8 *transport = ipv4 ? (__u8 *)(ip + 1) : (__u8 *)(ip6 + 1), flags;
+	__u32 ports, start = 0;
+	struct shortcut *like;
+
+	if ((void *)(transport + sizeof(struct tcphdr)) > packet_end(skb) || (ipv4 ? ip->protocol : ip6->nexthdr) != IPPROTO_TCP)
+		return NULL;
+	flags = transport[13] & (TCP_SYN | TCP_ACK | TCP_FIN | TCP_RST);
+	if (flags != TCP_SYN && (!out || flags != (TCP_SYN | TCP_ACK)))
+		return NULL;
+	ports = *(__u32 *)transport;
+	if (out)
+		start = ipv4 ? header_start(ip, true) : header_start(ip6, false);
+	like = shortcut_at(ipv4 ? address_hash(address, true) : address_hash(address, false));
+	if (!(ipv4 ? fits(like, PLACE_BEGIN, skb->ifindex, address, 0, IPPROTO_TCP, start, true) :
+		     fits(like, PLACE_BEGIN, skb->ifindex, address, 0, IPPROTO_TCP, start, false)) || like->until <= bpf_jiffies64())
+		return NULL;
+	if (!out)
+		return ((const __be16 *)&ports)[1] == ((const __be16 *)&like->ports)[1] ? begin_in(skb, like, ports, ipv4) : NULL;
+	if (!ipv4 && !same_way6(skb, like))
+		return NULL;
+	return flags == TCP_SYN ? begin_out(skb, like, ports, ipv4) : answer(skb, like, ports, ipv4);
+}
+
+/**
+ * tell_flow() - tells a flow that a packet which goes by shortcut accepts a connection, or ends it.
+ * @flags: TCP's SYN, ACK, FIN and RST
+ *
+ * Return: 0, or -1 if the long way has to.
+ */
+static __noinline int tell_flow(const struct shortcut *s, __u32 flags, bool ipv4, bool out)
+{
+	struct shunt_tuple tuple = {};
+	struct shunt_flow *flow;
+
+	if (flags & TCP_RST || (flags & TCP_SYN && (flags & (TCP_ACK | TCP_FIN)) != TCP_ACK) || s->until <= bpf_jiffies64())
+		return -1;
+	tuple_like(&tuple, s, s->ports, ipv4);
+	flow = bpf_map_lookup_elem(&flows, &tuple);
+	if (!flow || !flow->seen || (out ? flow->from_ifindex : flow->to_ifindex) != s->endpoint)
+		return -1;
+	if (flags & TCP_SYN && flow->state & (SHUNT_FLOW_ORIGINAL | ENDED))
+		return -1;
+	flow->state = next_state(flags, flow, flow->state);
+	return 0;
+}
+
+#endif
