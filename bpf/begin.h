@@ -46,7 +46,7 @@ static __always_inline void becomes(struct shortcut *s, const struct shunt_tuple
 	s->translated = true;
 	in_header(s->to_address, to, ipv4);
 	s->to_ports = ports_of(to);
-	shortcut_deltas(s);
+	shortcut_deltas(s, ipv4);
 }
 
 /*
@@ -57,11 +57,13 @@ static __always_inline struct shortcut *packets_like(struct __sk_buff *skb, cons
 					     const struct shunt_tuple *to, bool ipv4)
 {
 	struct shortcut *s = new_shortcut(skb, tuple, ipv4, PLACE_PORTS, like);
+	struct ethhdr *eth = (struct ethhdr *)(long)skb->data;
 
 	if (!s)
 		return NULL;
 	s->flow = true;
-	s->start = like->start;
+	if (like->way == WAY_OUT && (void *)(eth + 1) + sizeof(s->start) <= packet_end(skb))
+		s->start = ipv4 ? header_start(eth + 1, true) : header_start(eth + 1, false);
 	s->size = like->size;
 	s->to_ifindex = like->to_ifindex;
 	s->endpoint = like->endpoint;

@@ -230,11 +230,11 @@ static __always_inline void shortcut_to(struct __sk_buff *skb, __u32 endpoint)
 }
 
 /* By how much checksums grow. */
-static __always_inline void shortcut_deltas(struct shortcut *s)
+static __always_inline void shortcut_deltas(struct shortcut *s, bool ipv4)
 {
 	__u64 delta = 0;
 
-	for (int i = 0; i < 8; i++)
+	for (int i = 0; i < (ipv4 ? 2 : 8); i++)
 		delta += (__u64)~((__u32 *)s->address)[i] + ((__u32 *)s->to_address)[i];
 	s->addresses_delta = sum16(delta);
 	s->ports_delta = sum16((__u64)~s->ports + s->to_ports);
@@ -275,7 +275,7 @@ static __noinline struct shortcut *shortcut_flow(struct __sk_buff *skb, const st
 		__builtin_memcpy(s->to_address, &ip6->saddr, sizeof(s->to_address));
 		s->to_ports = *(__u32 *)(ip6 + 1);
 	}
-	shortcut_deltas(s);
+	shortcut_deltas(s, packet->ipv4);
 	return s;
 }
 
