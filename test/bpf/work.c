@@ -2,7 +2,7 @@
 /* The work that a packet can make is bounded: the worst that an enemy can think of costs some ordinary ones. */
 #include "nat.h"
 
-enum { ROUNDS = 400, WORST = 15 /* times an ordinary packet's work */, MASQUERADED = 4 /* the same */, INSTRUCTIONS = 100000 };
+enum { ROUNDS = 400, WORST = 15 /* times an ordinary packet's work */, MASQUERADED = 6 /* the same; IPv6's choice of a source is most of it */, INSTRUCTIONS = 100000 };
 
 static int by_size(const void *a, const void *b)
 {
