@@ -1,1 +1,0 @@
-cd /work/me; for t in ${*:-$(ls test/bpf/*.c | xargs -n1 basename | sed 's/\.c//')}; do unshare --net timeout 300 build/test/bpf/$t >/tmp/$t.log 2>&1 && echo "ok $t" || { echo "FAIL $t"; grep -v "OK\|RUN" /tmp/$t.log | head -${N:-12}; }; done
