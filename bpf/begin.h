@@ -40,6 +40,16 @@ static __noinline bool same_way6(struct __sk_buff *skb, const struct shortcut *l
 		 (*(const __u16 *)(fib.dmac + 4) ^ *(const __u16 *)(like->ethernet + 4)));
 }
 
+/* Return: what header_start() tells of the packet. */
+static __always_inline __u32 start_of(struct __sk_buff *skb, bool ipv4)
+{
+	struct ethhdr *eth = (struct ethhdr *)(long)skb->data;
+
+	if ((void *)(eth + 1) + sizeof(struct iphdr) > packet_end(skb))
+		return 0;
+	return ipv4 ? header_start(eth + 1, true) : header_start(eth + 1, false);
+}
+
 /* What packets become. */
 static __always_inline void becomes(struct shortcut *s, const struct shunt_tuple *to, bool ipv4)
 {
@@ -57,13 +67,13 @@ static __always_inline struct shortcut *packets_like(struct __sk_buff *skb, cons
 					     const struct shunt_tuple *to, bool ipv4)
 {
 	struct shortcut *s = new_shortcut(skb, tuple, ipv4, PLACE_PORTS, like);
-	struct ethhdr *eth = (struct ethhdr *)(long)skb->data;
 
 	if (!s)
 		return NULL;
 	s->flow = true;
-	if (like->way == WAY_OUT && (void *)(eth + 1) + sizeof(s->start) <= packet_end(skb))
-		s->start = ipv4 ? header_start(eth + 1, true) : header_start(eth + 1, false);
+	s->until = like->until;
+	if (like->way == WAY_OUT)
+		s->start = start_of(skb, ipv4);
 	s->size = like->size;
 	s->to_ifindex = like->to_ifindex;
 	s->endpoint = like->endpoint;
@@ -82,6 +92,7 @@ static __always_inline void answers_like(struct __sk_buff *skb, const struct sho
 	if (!s)
 		return;
 	s->flow = true;
+	s->until = like->until;
 	s->ifindex = like->to_ifindex;
 	becomes(s, &a->reply.to, ipv4);
 	s->endpoint = s->to_ifindex = like->endpoint;
@@ -124,6 +135,8 @@ static __noinline struct shortcut *begin_in(struct __sk_buff *skb, const struct 
 
 	tuple_like(&packet.tuple, like, ports, ipv4);
 	from_header(&to, like->to_address, ipv4);
+	if (host_listens(skb, &packet.tuple))	/* F4: its own connection from that port, say */
+		return NULL;
 	a = flow_begin(&packet, to.source, to.destination, ((const __be16 *)&like->to_ports)[1], 0, like->endpoint, flow_clock());
 	if (!a)
 		return NULL;
@@ -177,10 +190,13 @@ static __noinline struct shortcut *begin_connection(struct __sk_buff *skb, bool 
 		return NULL;
 	ports = *(__u32 *)transport;
 	if (out)
-		start = ipv4 ? header_start(ip, true) : header_start(ip6, false);
+		start = ipv4 ? header_start(ip, true) : header_start(ip6, false) & CLASS6;
 	like = shortcut_at(ipv4 ? address_hash(address, true) : address_hash(address, false));
 	if (!(ipv4 ? fits(like, PLACE_BEGIN, skb->ifindex, address, 0, IPPROTO_TCP, start, true) :
 		     fits(like, PLACE_BEGIN, skb->ifindex, address, 0, IPPROTO_TCP, start, false)) || like->until <= bpf_jiffies64())
+		return NULL;
+	/* What will not go begins nothing. */
+	if ((ipv4 ? ip->ttl : ip6->hop_limit) <= 1 || skb->len - L3 > like->size || (out && !length_sane(skb, ip, ipv4)))
 		return NULL;
 	if (!out)
 		return ((const __be16 *)&ports)[1] == ((const __be16 *)&like->ports)[1] ? begin_in(skb, like, ports, ipv4) : NULL;
@@ -204,7 +220,8 @@ static __noinline int tell_flow(const struct shortcut *s, __u32 flags, bool ipv4
 		return -1;
 	tuple_like(&tuple, s, s->ports, ipv4);
 	flow = bpf_map_lookup_elem(&flows, &tuple);
-	if (!flow || !flow->seen || (out ? flow->from_ifindex : flow->to_ifindex) != s->endpoint)
+	if (!flow || !flow->seen || (out ? flow->from_ifindex : flow->to_ifindex) != s->endpoint ||
+	    (s->translated && ports_of(&flow->to) != s->to_ports))
 		return -1;
 	if (flags & TCP_SYN && flow->state & (SHUNT_FLOW_ORIGINAL | ENDED))
 		return -1;

@@ -61,7 +61,7 @@ static __always_inline int to_container(struct __sk_buff *skb, struct shunt_inte
 	if (unlikely((from->flags | to->flags) & SHUNT_F_KERNEL))
 		return pass(skb, from);
 	if (unlikely(size > to->mtu))
-		return too_big(skb, from, to->mtu);
+		return too_big(skb, from, to->mtu, SHUNT_F_MASQUERADE4);
 	if (likely(skb->ingress_ifindex == 0 && !tracked && !((from->flags | to->flags) & SHUNT_F_ETHERNET)))
 		shortcut_across(skb, to->ifindex, to->mtu);
 	return cross(skb, from, eth, to);

@@ -40,8 +40,7 @@
  * F5. A flow belongs to a pair of devices, not to an address: its entry names the host end that it comes in by, or goes out
  *     by, and another container that got the address does not match. Interface numbers come again after 2^31.
  * F6. The routing table is asked for each packet to the wire that has no shortcut, before its flow is looked for. (Where the host's
- *     stack has done the routing already: once in a unit of the clock.) It is then
- *     that a flow follows a route to another uplink, and a masqueraded one an uplink to another address: a flow whose address
+ *     stack has done the routing already: once in a unit of the clock.) It is then that a flow follows a route to another uplink, and a masqueraded one an uplink to another address: a flow whose address
  *     is not that of its route any more begins anew, so that TCP gets a reset rather than silence.
  * F7. What packets say to end a TCP connection, or to accept it, the entry that they find may know alone (S4 in shortcut.h), until
  *     a packet finds the clock one unit on, or somebody would have the port: both look at the two entries as one.

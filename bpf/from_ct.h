@@ -19,7 +19,7 @@ static __always_inline int by_stack(struct __sk_buff *skb, struct shunt_interfac
 	int verdict;
 
 	if (likely(!(from->flags & SHUNT_F_ALLOW)))
-		return perhaps ? TO_HOST : pass(skb, from);
+		return perhaps || from->flags & SHUNT_F_PUBLISHED ? TO_HOST : pass(skb, from);
 	verdict = let_out(skb, from, NULL);
 	return verdict == UNDECIDED ? TO_HOST : verdict;
 }

@@ -111,7 +111,7 @@ static __noinline struct shortcut *new_shortcut(struct __sk_buff *skb, const str
 	__builtin_memset(s, 0, sizeof(*s));
 	__builtin_memcpy(s->address, address, sizeof(s->address));
 	s->ports = ports;
-	s->place = place;
+	s->place = place | (ipv4 ? 0 : PLACE_IP6);
 	s->ifindex = skb->ifindex;
 	s->until = bpf_jiffies64() + shortcut_ticks;
 	s->protocol = tuple->protocol;
@@ -292,7 +292,7 @@ static __noinline struct shortcut *shortcut_begin(const struct shortcut *s, bool
 	if (!begin || begin == s || s->protocol != IPPROTO_TCP)
 		return NULL;
 	__builtin_memcpy(begin, s, sizeof(*begin));
-	begin->place = PLACE_BEGIN;
+	begin->place = PLACE_BEGIN | (ipv4 ? 0 : PLACE_IP6);
 	return begin;
 }
 

@@ -161,6 +161,16 @@ static __always_inline bool forget_as_is(const struct packet *packet, const stru
 	return true;
 }
 
+/* Forgets a flow to another container by an address that has left the host. Return: whether it was one. */
+static __always_inline bool forget_across(const struct packet *packet, const struct shunt_flow *flow)
+{
+	if (!flow->to_ifindex || packet->kind == KIND_ERROR)
+		return false;
+	forget_reply(flow);
+	bpf_map_delete_elem(&flows, &packet->tuple);
+	return true;
+}
+
 /* What a container begins, or answers, between the same addresses. @s: of a connection's packets, which are to be masqueraded */
 static __noinline void shortcut_begin_out(struct __sk_buff *skb, const struct shortcut *s, struct shunt_interface *from,
 					  const struct bpf_fib_lookup *fib)
@@ -180,7 +190,7 @@ static __noinline void shortcut_begin_out(struct __sk_buff *skb, const struct sh
 		((__u32 *)begin->to_address)[0] = fib->ipv4_src;
 	} else {
 		copy6((__u8 *)begin->to_address, fib->ipv6_src);
-		begin->start = 0;	/* same_way6() asks */
+		begin->start &= CLASS6;		/* same_way6() asks for each flow label */
 	}
 	begin->to_ports = from->port_low | (__u32)from->port_high << 16;
 	begin->back_size = from->mtu;
@@ -241,6 +251,8 @@ __global int leave(struct __sk_buff *skb, struct shunt_interface *from, struct b
 	flow = still(skb, &packet, skb->ifindex, source, fib->ifindex, now);
 	if (flow && hide && unlikely(forget_as_is(&packet, flow)))
 		flow = NULL;
+	if (flow && unlikely(forget_across(&packet, flow)))
+		flow = NULL;
 	if (!flow && !hide) {
 		if (!stays_as_is(from, &packet, skb->ifindex, now))
 			return UNDECIDED;
@@ -250,7 +262,6 @@ __global int leave(struct __sk_buff *skb, struct shunt_interface *from, struct b
 			return drop(from, SHUNT_DROP_UNTRANSLATED);
 		flow = masquerade(skb, from, skb->ifindex, &packet, fib, now);
 	}
-	/* What is not to the wire, by_flow() has sent. */
 	if (!flow || flow->to_ifindex)
 		return drop(from, SHUNT_DROP_NO_PORT);
 	flow->uplink = fib->ifindex;
@@ -284,8 +295,13 @@ __global int to_host(struct __sk_buff *skb, struct shunt_interface *from)
 		return pass(skb, from);
 	flow = bpf_map_lookup_elem(&flows, &packet.tuple);
 	/* What the host's stack is to route to the wire, it does. */
-	if (flow && flow->from_ifindex == skb->ifindex && (flow_settled(&packet, flow, now) || flow_renew(&packet, flow, now) == 0))
-		return to_stack(from, flow) ? pass(skb, from) : UNDECIDED;
+	if (flow && flow->from_ifindex == skb->ifindex && (flow_settled(&packet, flow, now) || flow_renew(&packet, flow, now) == 0)) {
+		if (flow->to_ifindex)
+			return UNDECIDED;
+		if (to_stack(from, flow))
+			return pass(skb, from);
+		/* Else it was to the wire, before the host had the address. */
+	}
 	/* What is published is a way into its own network, not out of this one. */
 	if (!(from->flags & SHUNT_F_INTERNAL)) {
 		if (flow && packet.kind == KIND_WHOLE)

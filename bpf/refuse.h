@@ -32,16 +32,16 @@ static __noinline int refuse(struct __sk_buff *skb, struct shunt_interface *from
 
 /*
  * TTL first, as in the kernel; what may be fragmented is left to the host's stack, which can: but it would send it with the
- * container's own address, so that a container whose flows may have another is told to do it itself.
+ * container's own address, so that a container whose packet may have another (@hidden, enum shunt_flag) is told to do it itself.
  */
-static __always_inline int too_big(struct __sk_buff *skb, struct shunt_interface *from, __u32 mtu)
+static __always_inline int too_big(struct __sk_buff *skb, struct shunt_interface *from, __u32 mtu, __u32 hidden)
 {
 	__be16 fragment = 0;
 
 	if (skb->protocol == PROTO_IP) {
 		if (bpf_skb_load_bytes(skb, L3 + offsetof(struct iphdr, frag_off), &fragment, sizeof(fragment)))
 			return drop(from, SHUNT_DROP_MALFORMED);
-		if (!(fragment & bpf_htons(IP4_DF)) && !(from->flags & (SHUNT_F_MASQUERADE4 | SHUNT_F_PUBLISHED)))
+		if (!(fragment & bpf_htons(IP4_DF)) && !(from->flags & hidden))
 			return pass(skb, from);
 	}
 	return refuse(skb, from, SHUNT_DROP_TOO_BIG, COMPLAIN_TOO_BIG, mtu);
@@ -71,7 +71,7 @@ static __always_inline int unrouted(struct __sk_buff *skb, struct shunt_interfac
 		return refuse(skb, from, SHUNT_DROP_NO_ENDPOINT, COMPLAIN_NO_HOST, 0);
 	switch (answer) {
 	case BPF_FIB_LKUP_RET_FRAG_NEEDED:
-		return mtu ? too_big(skb, from, mtu) : ttl_used_up(skb, from);
+		return mtu ? too_big(skb, from, mtu, SHUNT_F_MASQUERADE4 | SHUNT_F_PUBLISHED) : ttl_used_up(skb, from);
 	case BPF_FIB_LKUP_RET_UNSUPP_LWT:
 		return pass(skb, from);
 	case BPF_FIB_LKUP_RET_UNREACHABLE:

@@ -40,6 +40,7 @@ enum place {
 	PLACE_PORTS,
 	PLACE_TO_CT,		/* on, from a host end */
 	PLACE_BEGIN,		/* by addresses: how a connection begins */
+	PLACE_IP6 = 0x80,	/* added where the addresses are IPv6's: the first 8 bytes of these could be made to look like IPv4's */
 };
 
 enum shortcut_way {
@@ -54,7 +55,7 @@ struct shortcut {
 	__u64 until;		/* jiffies */
 	__u32 ifindex;		/* the device that it came in by; 0: this is none */
 	__u32 ports;		/* source and destination, as in the transport header; PLACE_ADDRESSES, PLACE_TO_CT: no matter */
-	__u8 place;		/* enum place */
+	__u8 place;		/* enum place, | PLACE_IP6 */
 	__u8 protocol;		/* IPPROTO_TCP or IPPROTO_UDP */
 	__u8 way;		/* enum shortcut_way */
 	bool translated;	/* to_address and to_ports are not the same as before */
@@ -84,6 +85,8 @@ struct {
 	__type(key, __u32);
 	__type(value, struct shortcut);
 } shortcuts SEC(".maps");
+
+#define CLASS6 bpf_htonl(0xfff00000)	/* of header_start(): without the flow label */
 
 /* Of version, class and IPv6's flow label, all that a routing table may look at: not congestion's two bits. */
 static __always_inline __u32 header_start(const void *header, const bool ipv4)
@@ -125,8 +128,22 @@ static __always_inline bool same_addresses(const struct shortcut *s, const word 
 static __always_inline bool fits(const struct shortcut *s, enum place place, __u32 ifindex, const word *address, __u32 ports,
 				 __u8 protocol, __u32 start, const bool ipv4)
 {
-	return s && same_addresses(s, address, ipv4) && s->place == place && s->protocol == protocol && s->ifindex == ifindex &&
-	       (place != PLACE_PORTS || s->ports == ports) && (!start || !s->start || s->start == start);
+	return s && same_addresses(s, address, ipv4) && s->place == (place | (ipv4 ? 0 : PLACE_IP6)) && s->protocol == protocol &&
+	       s->ifindex == ifindex && (place != PLACE_PORTS || s->ports == ports) && (!start || !s->start || s->start == start);
+}
+
+/* Return: whether the length of a header without options or extensions agrees with the packet's, as in header4_sane() and header6_sane() */
+static __always_inline bool length_sane(struct __sk_buff *skb, const void *header, const bool ipv4)
+{
+	const __u32 size = skb->len - L3;
+	__u32 length;
+
+	if (ipv4) {
+		length = bpf_ntohs(((const struct iphdr *)header)->tot_len);
+		return likely(length >= sizeof(struct iphdr) && length <= size) || (!length && size > 0xffff);
+	}
+	length = bpf_ntohs(((const struct ipv6hdr *)header)->payload_len);
+	return likely(length && length <= size - sizeof(struct ipv6hdr)) || (!length && size > 0xffff + sizeof(struct ipv6hdr));
 }
 
 #endif

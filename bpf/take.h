@@ -24,20 +24,6 @@ static __always_inline bool checksum_own(struct __sk_buff *skb, const __u32 head
 	return inside->csum_start == inside->mac_header + headers && inside->csum_offset == field;
 }
 
-/* Return: whether the length of a header without options or extensions agrees with the packet's, as in header4_sane() and header6_sane() */
-static __always_inline bool length_sane(struct __sk_buff *skb, const void *header, const bool ipv4)
-{
-	const __u32 size = skb->len - L3;
-	__u32 length;
-
-	if (ipv4) {
-		length = bpf_ntohs(((const struct iphdr *)header)->tot_len);
-		return likely(length >= sizeof(struct iphdr) && length <= size) || (!length && size > 0xffff);
-	}
-	length = bpf_ntohs(((const struct ipv6hdr *)header)->payload_len);
-	return likely(length && length <= size - sizeof(struct ipv6hdr)) || (!length && size > 0xffff + sizeof(struct ipv6hdr));
-}
-
 /* Two terms, at most, of 16 bits. */
 static __always_inline __u16 fold16(__u32 sum)
 {

@@ -34,7 +34,7 @@ static __noinline int leave_masqueraded(struct __sk_buff *skb, struct shunt_inte
 	    preferred_source(&fib, packet->ipv4, source))
 		return hide ? drop(from, SHUNT_DROP_NO_PORT) : NEXT;
 	flow = still(skb, packet, ifindex, source, fib.ifindex, now);
-	if (flow && hide && forget_as_is(packet, flow))
+	if (flow && ((hide && forget_as_is(packet, flow)) || forget_across(packet, flow)))
 		flow = NULL;
 	if (!flow && !hide) {
 		stays_as_is(from, packet, ifindex, now);
