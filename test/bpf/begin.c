@@ -237,11 +237,12 @@ static void rules_and_backends_are_asked_each_time(void **state)
 		struct way way = known(state, in_first, v6);
 		const struct hook hook = hook_of(&way);
 
-		/* Rules about what may begin. */
+		/* Rules about what may begin: of the first one, not of the next. */
 		forget_shortcuts();
-		also[in_first ? BOB : ALICE].flags |= in_first ? SHUNT_F_ALLOW_IN : SHUNT_F_ALLOW_OUT;
-		put_interface(in_first ? BOB : ALICE, 0);
-		run("asked", hook, (const struct packet[]){ begins(&way, another(&way, 1)) }, &out);
+		restrict_to(in_first ? BOB : ALICE, in_first ? SHUNT_F_ALLOW_IN : SHUNT_F_ALLOW_OUT);
+		rule(in_first ? BOB : ALICE, in_first ? SHUNT_RULES_IN : SHUNT_RULES_OUT, wire[v6], v6 ? 64 : 24, 0, 0, 65535);
+		assert_true(sent(hook, begins(&way, another(&way, 1)), &out));
+		assert_true(sent(hook, begins(&way, with(another(&way, 1), ACK)), &out));
 		close_the_long_way();
 		assert_false(sent(hook, begins(&way, another(&way, 2)), &out));
 	}
@@ -261,6 +262,15 @@ static void rules_and_backends_are_asked_each_time(void **state)
 		assert_true(sent(way.in, arriving(another(&way, 1)), &out));
 		close_the_long_way();
 		assert_false(sent(way.in, arriving(another(&way, 2)), &out));
+
+		/* What is not masqueraded there, is nowhere. */
+		way = known(state, false, v6);
+		forget_shortcuts();
+		restrict_to(ALICE, SHUNT_F_EXCEPT);
+		rule(ALICE, SHUNT_RULES_EXCEPT, wire[v6], v6 ? 64 : 24, 0, 0, 65535);
+		assert_true(sent(way.out, packet_make(another(&way, 1)), &out));
+		close_the_long_way();
+		assert_false(sent(way.out, packet_make(another(&way, 2)), &out));
 
 		/* A rule of the routing table's about ports. */
 		way = known(state, false, v6);

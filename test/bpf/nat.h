@@ -221,6 +221,26 @@ static inline void may_publish(enum who who)
 	put_addresses(who);
 }
 
+/* From here on, only what has a rule of this kind. */
+static inline void restrict_to(enum who who, uint32_t flag)
+{
+	also[who].flags |= flag;
+	also[who].policy = who;
+	put_interface(who, 0);
+	put_addresses(who);
+}
+
+/* What a prefix's entry says: one range. */
+static inline void rule(enum who who, enum shunt_rules_kind kind, const char *address, int length, int protocol, int low, int high)
+{
+	const bool v6 = strchr(address, ':');
+	struct shunt_rules_key key = { .length = (v6 ? 32 : 128) + length, .set = SHUNT_RULES_SET(who, kind, v6) };
+	struct shunt_rules rules = { .n = 1, .range = { { .protocol = protocol, .low = low, .high = high } } };
+
+	from_text(address, key.address);
+	assert_int_equal(bpf_map_update_elem(bpf_map__fd(skel->maps.rules), &key, &rules, BPF_ANY), 0);
+}
+
 /* ALICE is masqueraded, BOB may have published ports, and of nobody is any flow known. */
 static inline int fresh_nat(void **state)
 {
