@@ -115,6 +115,12 @@ static void it_is_accepted_and_ends_by_shortcut(void **state)
 		flow.seen = 0;
 		set_flow(back, &flow);
 		assert_false(sent(from, in_first ? packet_make(with(back, FIN)) : arriving(with(back, FIN)), &out));
+		flow.seen = clock_now();
+		set_flow(back, &flow);
+		assert_true(sent(from, in_first ? packet_make(with(back, FIN)) : arriving(with(back, FIN)), &out));
+		/* A reset is for the long way. */
+		assert_false(sent(to, begins(&way, with(there, RST)), &out));
+		assert_false(sent(from, in_first ? packet_make(with(back, RST | ACK)) : arriving(with(back, RST | ACK)), &out));
 	}
 }
 
@@ -283,6 +289,28 @@ static void rules_and_backends_are_asked_each_time(void **state)
 	}
 }
 
+/* With Ethernet, what is answered is addressed to the container's own end. */
+static void answers_are_addressed(void **state)
+{
+	for (int v6 = 0; v6 < 2; v6++) {
+		struct spec s = leg(IPPROTO_TCP, address_of(ETHER, v6), OUTSIDE, wire[v6], 443), back;
+		const struct hook out = quickly(FROM_VETH(ETHER)), in = quickly(FROM_WIRE());
+		struct packet p;
+
+		fresh_begin(state);
+		masquerade(ETHER, LOW, HIGH);
+		s.flags = SYN;
+		assert_true(sent(out, packet_make(s), &p));
+		s.sport++;
+		close_the_long_way();
+		assert_true(sent(out, packet_make(s), &p));
+		back = leg(IPPROTO_TCP, wire[v6], 443, host[v6], source_port(&p));
+		assert_true(sent(in, arriving(with(back, SYN | ACK)), &p));
+		assert_memory_equal(p.data, ETHER_MAC, ETH_ALEN);
+		assert_memory_equal(p.data + ETH_ALEN, ETHER_MAC, ETH_ALEN);
+	}
+}
+
 /* IPv6's flow labels are each connection's own, and its next hops may be chosen by them. */
 static void the_way_is_that_of_the_connection(void **state)
 {
@@ -306,6 +334,7 @@ int main(void)
 		BEGIN_TEST(nothing_else_begins),
 		BEGIN_TEST(a_port_that_is_taken_is_left_alone),
 		BEGIN_TEST(rules_and_backends_are_asked_each_time),
+		BEGIN_TEST(answers_are_addressed),
 		BEGIN_TEST(the_way_is_that_of_the_connection),
 	};
 
