@@ -13,7 +13,7 @@
  *			(B:b -> H:n)	becomes (H:h -> A:a)
  *	routed		(R:r -> A:a)	stays as it is		so that the answer is not masqueraded
  *			(A:a -> R:r)	stays as it is
- *	excepted	(A:a -> R:r)	stays as it is		by a rule of its network's, which is so looked up once
+ *	excepted	(A:a -> R:r)	stays as it is		by a rule of its network's
  *			(R:r -> A:a)	stays as it is
  *
  * A, B: containers; H: an address of the host; R: out there. A tuple can only mean one of these: what comes from a container
