@@ -19,9 +19,11 @@ mkdir -p /etc/shunt/networks
 echo '{ "uplinks": ["wire", "wire2"] }' >/etc/shunt/networks/default.json
 plain one
 background /tmp/server beyond "$here/nat.py" serve
-# seen_as WHAT ADDRESS4 ADDRESS6: a new flow of each kind, when shortcuts have forgotten what was
+# What shortcuts know of how a connection begins is an eighth of a second old at most.
+forgotten() { nap 200000; }
+# seen_as WHAT ADDRESS4 ADDRESS6: a new flow of each kind
 seen_as() {
-        nap 200000
+        forgotten
         check_equal "$1: what begins now leaves with $2 and $3" "$2 $2 $3 $3 " "$(in_ct one "$here/nat.py" seen 10.97.0.1 fd97::1)"
 }
 # move DEVICE ROUTER4 ROUTER6
@@ -34,6 +36,7 @@ move() {
 # speakers: connections and datagrams to beyond, all the time
 speakers() {
         local way
+        forgotten
         for way in "tcp4 tcp 10.97.0.1" "udp4 udp 10.97.0.1" "tcp6 tcp fd97::1" "udp6 udp fd97::1"; do
                 read -r name kind server <<<"$way"
                 speaker "$name" one "$kind" "$server"
