@@ -45,7 +45,7 @@ enum verdict {
 #define UNDECIDED (-2)
 #define REFUSED (-3)		/* the container is to be told that this is not allowed */
 #define TO_HOST (-4)		/* to_host() has it */
-#define TTL_ENDS (-5)		/* the container is to be told that there are no hops left */
+#define TTL_ENDS (-5)		/* the sender is to be told that there are no hops left */
 #define EXCEEDS(mtu) (-0x100 - (int)(mtu))	/* and that it is too big, in bytes of the network layer */
 
 _Static_assert(TCX_NEXT == (int)NETKIT_NEXT && TCX_PASS == (int)NETKIT_PASS && TCX_DROP == (int)NETKIT_DROP &&

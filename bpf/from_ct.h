@@ -24,7 +24,7 @@ static __always_inline int by_stack(struct __sk_buff *skb, struct shunt_interfac
 	return verdict == UNDECIDED ? TO_HOST : verdict;
 }
 
-/* Return: the verdict, TO_HOST, TTL_ENDS or EXCEEDS(). */
+/* Return: the verdict, or TO_HOST. */
 static __noinline int from_ct4(struct __sk_buff *skb, struct shunt_interface *from)
 {
 	struct ethhdr *eth = headers(skb, L3 + sizeof(struct iphdr));
@@ -170,8 +170,6 @@ static __noinline int from_ct_long(struct __sk_buff *skb)
 		if (unlikely(verdict == UNDECIDED))
 			return drop(from, SHUNT_DROP_NO_ENDPOINT);
 	}
-	if (unlikely(verdict == TTL_ENDS))
-		return ttl_used_up(skb, from);
 	if (unlikely(verdict <= EXCEEDS(0)))
 		return refuse(skb, from, SHUNT_DROP_TOO_BIG, COMPLAIN_TOO_BIG, EXCEEDS(0) - verdict);
 	return verdict;

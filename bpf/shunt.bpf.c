@@ -5,7 +5,7 @@
  *	container A                      host                                     the wire
  *	 socket
  *	   |
- *	  eth0 ==netkit==[shunt_from_ct]--(source mine? local? route?)--redirect_neigh--> uplink -->
+ *	  eth0 ==netkit==[shunt_from_ct]--(source mine? local? route?)--redirect--> uplink -->
  *	                        |      \
  *	                        |       `--NEXT--> host's stack (its own addresses; "kernel" routing)
  *	                        |

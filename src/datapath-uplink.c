@@ -40,11 +40,15 @@ static int note_uplink(const struct datapath *datapath, const struct link_state 
 	uint32_t known;
 
 	/* What was noted of it stays. */
-	if (bpf_map_lookup_elem(fd, &uplink->ifindex, &known) < 0)
-		known = 0;
-	else if ((known | kind) == known)
-		return 0;
-	known |= kind;
+	if (bpf_map_lookup_elem(fd, &uplink->ifindex, &known) == 0) {
+		if ((known | kind) == known)
+			return 0;
+		known |= kind;
+	} else if (errno == ENOENT) {
+		known = kind;
+	} else {
+		return shunt_fail(error, -errno, "uplink %s: cannot be looked up: %m", uplink->name);
+	}
 	if (bpf_map_update_elem(fd, &uplink->ifindex, &known, BPF_ANY) < 0)
 		return shunt_fail(error, -errno, "uplink %s: cannot be recorded: %m", uplink->name);
 	return 0;
