@@ -22,34 +22,6 @@ static __always_inline void tuple_like(struct shunt_tuple *ret, const struct sho
 	ret->protocol = s->protocol;
 }
 
-/*
- * Each connection has a flow label of its own, by which IPv6's routing table may choose. Return: whether this one goes out as the
- * last one.
- */
-static __noinline bool same_way6(struct __sk_buff *skb, const struct shortcut *like)
-{
-	struct ipv6hdr *ip = (struct ipv6hdr *)((long)skb->data + L3);
-	struct bpf_fib_lookup fib = {};
-
-	if ((void *)(ip + 1) > packet_end(skb))
-		return false;
-	fill6(skb, &fib, ip, like->endpoint, 0);
-	if (bpf_fib_lookup(skb, &fib, sizeof(fib), 0) || fib.ifindex != like->to_ifindex)
-		return false;
-	return !((*(const __u32 *)fib.dmac ^ *(const __u32 *)like->ethernet) |
-		 (*(const __u16 *)(fib.dmac + 4) ^ *(const __u16 *)(like->ethernet + 4)));
-}
-
-/* Return: what header_start() tells of the packet. */
-static __always_inline __u32 start_of(struct __sk_buff *skb, bool ipv4)
-{
-	struct ethhdr *eth = (struct ethhdr *)(long)skb->data;
-
-	if ((void *)(eth + 1) + sizeof(struct iphdr) > packet_end(skb))
-		return 0;
-	return ipv4 ? header_start(eth + 1, true) : header_start(eth + 1, false);
-}
-
 /* What packets become. */
 static __always_inline void becomes(struct shortcut *s, const struct shunt_tuple *to, bool ipv4)
 {
@@ -72,12 +44,12 @@ static __always_inline struct shortcut *packets_like(struct __sk_buff *skb, cons
 		return NULL;
 	s->flow = true;
 	s->until = like->until;
-	if (like->way == WAY_OUT)
-		s->start = start_of(skb, ipv4);
+	s->head = like->head;
+	s->head_mask = like->head_mask;
+	s->way = like->way;
 	s->size = like->size;
 	s->to_ifindex = like->to_ifindex;
 	s->endpoint = like->endpoint;
-	s->addressed = like->addressed;
 	s->hop = like->hop;
 	if (to)
 		becomes(s, to, ipv4);
@@ -96,7 +68,7 @@ static __always_inline void answers_like(struct __sk_buff *skb, const struct sho
 	s->ifindex = like->to_ifindex;
 	becomes(s, &a->reply.to, ipv4);
 	s->endpoint = s->to_ifindex = like->endpoint;
-	s->size = like->back_size;
+	s->size = L3 + like->back_size;
 	s->way = WAY_IN;
 	__builtin_memcpy(s->ethernet, like->mac, ETH_ALEN);
 	__builtin_memcpy(s->ethernet + ETH_ALEN, like->mac, ETH_ALEN);
@@ -130,7 +102,6 @@ static __noinline struct shortcut *begin_in(struct __sk_buff *skb, const struct 
 {
 	struct packet packet = { .ipv4 = ipv4, .tcp = TCP_SYN };
 	struct shunt_tuple to = {};
-	struct shortcut *s;
 	struct attempt *a;
 
 	tuple_like(&packet.tuple, like, ports, ipv4);
@@ -144,10 +115,7 @@ static __noinline struct shortcut *begin_in(struct __sk_buff *skb, const struct 
 	if (flow_make(skb, &packet, a) != &a->original)
 		return NULL;
 	publish_count(&packet.tuple, like->endpoint, like->any ? PUBLISH_ANY : PUBLISH_EXACT);
-	s = packets_like(skb, like, &packet.tuple, &a->original.to, ipv4);
-	if (s)
-		s->way = WAY_IN;
-	return s;
+	return packets_like(skb, like, &packet.tuple, &a->original.to, ipv4);
 }
 
 /* A container accepts a connection. Return: the shortcut of its answers, or NULL. */
@@ -180,7 +148,7 @@ static __noinline struct shortcut *begin_connection(struct __sk_buff *skb, bool 
 	struct ipv6hdr *ip6 = (struct ipv6hdr *)(eth + 1);
 	const word *address = ipv4 ? (word *)&ip->saddr : (word *)&ip6->saddr;
 	__u8 *transport = ipv4 ? (__u8 *)(ip + 1) : (__u8 *)(ip6 + 1), flags;
-	__u32 ports, start = 0;
+	__u32 ports;
 	struct shortcut *like;
 
 	if ((void *)(transport + sizeof(struct tcphdr)) > packet_end(skb) || (ipv4 ? ip->protocol : ip6->nexthdr) != IPPROTO_TCP)
@@ -189,19 +157,15 @@ static __noinline struct shortcut *begin_connection(struct __sk_buff *skb, bool 
 	if (flags != TCP_SYN && (!out || flags != (TCP_SYN | TCP_ACK)))
 		return NULL;
 	ports = *(__u32 *)transport;
-	if (out)
-		start = ipv4 ? header_start(ip, true) : header_start(ip6, false) & CLASS6;
 	like = shortcut_at(ipv4 ? address_hash(address, true) : address_hash(address, false));
-	if (!(ipv4 ? fits(like, PLACE_BEGIN, skb->ifindex, address, 0, IPPROTO_TCP, start, true) :
-		     fits(like, PLACE_BEGIN, skb->ifindex, address, 0, IPPROTO_TCP, start, false)) || like->until <= bpf_jiffies64())
+	if (!(ipv4 ? fits(like, PLACE_BEGIN, skb->ifindex, ip, true) : fits(like, PLACE_BEGIN, skb->ifindex, ip6, false)) ||
+	    like->until <= bpf_jiffies64())
 		return NULL;
 	/* What will not go begins nothing. */
-	if ((ipv4 ? ip->ttl : ip6->hop_limit) <= 1 || skb->len - L3 > like->size || (out && !length_sane(skb, ip, ipv4)))
+	if ((ipv4 ? ip->ttl : ip6->hop_limit) <= 1 || skb->len > like->size || (out && !length_sane(skb, ip, ipv4)))
 		return NULL;
 	if (!out)
 		return ((const __be16 *)&ports)[1] == ((const __be16 *)&like->ports)[1] ? begin_in(skb, like, ports, ipv4) : NULL;
-	if (!ipv4 && !same_way6(skb, like))
-		return NULL;
 	return flags == TCP_SYN ? begin_out(skb, like, ports, ipv4) : answer(skb, like, ports, ipv4);
 }
 

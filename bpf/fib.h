@@ -17,6 +17,10 @@
  *
  *	NO_NEIGH	the next hop's link-layer address is not known yet; all else is filled in
  *
+ * IPv6's flow label is asked for only where rules or a hash of the host's own choice could name it. By default the kernel spreads
+ * what goes to several next hops by both addresses and the label, which is another one for each connection; here all between
+ * two addresses take one way, as in IPv4.
+ *
  * The frame is not addressed with what the lookup tells but by bpf_redirect_neigh(): only the kernel's own output path
  * looks for a neighbour and confirms it. Behind its back an entry leaves REACHABLE, is never probed, and is
  * garbage-collected while in use. (Shortcuts do address it themselves, for as long as they last.)
@@ -38,6 +42,72 @@ static __always_inline void fill_ports(struct __sk_buff *skb, struct bpf_fib_loo
 		fib->sport = ports[0];
 		fib->dport = ports[1];
 	}
+}
+
+struct netns_ipv4 {
+	unsigned int fib_rules_require_fldissect;
+	__u8 sysctl_fib_multipath_hash_policy;
+} __attribute__((preserve_access_index));
+
+struct netns_sysctl_ipv6 {
+	__u8 multipath_hash_policy;
+} __attribute__((preserve_access_index));
+
+struct netns_ipv6 {
+	unsigned int fib6_rules_require_fldissect;
+	bool fib6_has_custom_rules;
+	struct netns_sysctl_ipv6 sysctl;
+} __attribute__((preserve_access_index));
+
+struct net {
+	struct netns_ipv4 ipv4;
+	struct netns_ipv6 ipv6;
+} __attribute__((preserve_access_index));
+
+typedef struct {
+	struct net *net;
+} __attribute__((preserve_access_index)) possible_net_t;
+
+struct net_device {
+	possible_net_t nd_net;
+} __attribute__((preserve_access_index));
+
+/* Return: whether rules, or the choice among several next hops, may look at ports. */
+static __always_inline bool routed_by_ports(struct __sk_buff *skb, bool ipv4)
+{
+	const struct sk_buff *inside = bpf_cast_to_kern_ctx(skb);
+	const struct net *net = inside->dev->nd_net.net;
+	bool rules = true, hash = true;
+
+	if (ipv4) {
+		if (bpf_core_field_exists(net->ipv4.fib_rules_require_fldissect))
+			rules = net->ipv4.fib_rules_require_fldissect;
+		if (bpf_core_field_exists(net->ipv4.sysctl_fib_multipath_hash_policy))
+			hash = net->ipv4.sysctl_fib_multipath_hash_policy;
+	} else {
+		if (bpf_core_field_exists(net->ipv6.fib6_rules_require_fldissect))
+			rules = net->ipv6.fib6_rules_require_fldissect;
+		if (bpf_core_field_exists(net->ipv6.sysctl.multipath_hash_policy))
+			hash = net->ipv6.sysctl.multipath_hash_policy;
+	}
+	return rules || hash;
+}
+
+struct fib6_rule {
+	__be32 flowlabel;
+} __attribute__((preserve_access_index));
+
+/* Return: whether a flow label may lead elsewhere: by a rule (from Linux 6.14 on), or by a hash that the host has chosen. */
+static __always_inline bool label_matters(struct __sk_buff *skb)
+{
+	const struct sk_buff *inside = bpf_cast_to_kern_ctx(skb);
+	const struct net *net = inside->dev->nd_net.net;
+
+	if (!bpf_core_field_exists(net->ipv6.fib6_has_custom_rules) || !bpf_core_field_exists(net->ipv6.sysctl.multipath_hash_policy))
+		return true;
+	if (!bpf_core_type_exists(struct fib6_rule) || bpf_core_field_exists(struct fib6_rule, flowlabel))
+		return net->ipv6.fib6_has_custom_rules || net->ipv6.sysctl.multipath_hash_policy;
+	return net->ipv6.sysctl.multipath_hash_policy;
 }
 
 /* As large as a length can be told: a forger's GSO segments may be larger, and must not count as small. */
@@ -81,7 +151,7 @@ static __always_inline void fill6(struct __sk_buff *skb, struct bpf_fib_lookup *
 	fib->family = AF_INET6;
 	fib->ifindex = ifindex;
 	fib->tot_len = told_size(size);
-	fib->flowinfo = *(const __be32 *)ip & bpf_htonl(0x0fffffff);
+	fib->flowinfo = *(const __be32 *)ip & (label_matters(skb) ? bpf_htonl(0x0fffffff) : bpf_htonl(0x0ff00000));
 	fib->l4_protocol = ip->nexthdr;
 	__builtin_memcpy(fib->ipv6_src, source, sizeof(fib->ipv6_src));
 	__builtin_memcpy(fib->ipv6_dst, destination, sizeof(fib->ipv6_dst));
@@ -156,10 +226,16 @@ static __always_inline void decrease_ttl4(struct iphdr *ip)
  * IPv6 has no checksum to follow, but the driver's over the whole packet (CHECKSUM_COMPLETE) must, or the receiver's
  * stack would find it wrong. Where there is none, the call does nothing.
  */
-static __always_inline void decrease_ttl6(struct __sk_buff *skb, struct ipv6hdr *ip)
+static __always_inline void decrease_hops6(struct __sk_buff *skb, struct ipv6hdr *ip, bool complete)
 {
 	ip->hop_limit--;
-	bpf_csum_update(skb, ~(__u32)bpf_htons(1));
+	if (complete)
+		bpf_csum_update(skb, ~(__u32)bpf_htons(1));
+}
+
+static __always_inline void decrease_ttl6(struct __sk_buff *skb, struct ipv6hdr *ip)
+{
+	decrease_hops6(skb, ip, true);
 }
 
 #endif

@@ -9,54 +9,6 @@
 #include "shortcut.h"
 #include "translate.h"
 
-struct netns_ipv4 {
-	unsigned int fib_rules_require_fldissect;
-	__u8 sysctl_fib_multipath_hash_policy;
-} __attribute__((preserve_access_index));
-
-struct netns_sysctl_ipv6 {
-	__u8 multipath_hash_policy;
-} __attribute__((preserve_access_index));
-
-struct netns_ipv6 {
-	unsigned int fib6_rules_require_fldissect;
-	struct netns_sysctl_ipv6 sysctl;
-} __attribute__((preserve_access_index));
-
-struct net {
-	struct netns_ipv4 ipv4;
-	struct netns_ipv6 ipv6;
-} __attribute__((preserve_access_index));
-
-typedef struct {
-	struct net *net;
-} __attribute__((preserve_access_index)) possible_net_t;
-
-struct net_device {
-	possible_net_t nd_net;
-} __attribute__((preserve_access_index));
-
-/* Return: whether rules, or the choice among several next hops, may look at ports. */
-static __always_inline bool routed_by_ports(struct __sk_buff *skb, bool ipv4)
-{
-	const struct sk_buff *inside = bpf_cast_to_kern_ctx(skb);
-	const struct net *net = inside->dev->nd_net.net;
-	bool rules = true, hash = true;
-
-	if (ipv4) {
-		if (bpf_core_field_exists(net->ipv4.fib_rules_require_fldissect))
-			rules = net->ipv4.fib_rules_require_fldissect;
-		if (bpf_core_field_exists(net->ipv4.sysctl_fib_multipath_hash_policy))
-			hash = net->ipv4.sysctl_fib_multipath_hash_policy;
-	} else {
-		if (bpf_core_field_exists(net->ipv6.fib6_rules_require_fldissect))
-			rules = net->ipv6.fib6_rules_require_fldissect;
-		if (bpf_core_field_exists(net->ipv6.sysctl.multipath_hash_policy))
-			hash = net->ipv6.sysctl.multipath_hash_policy;
-	}
-	return rules || hash;
-}
-
 /* A tuple's addresses as a network header has them. */
 static __always_inline void in_header(__u64 *ret, const struct shunt_tuple *tuple, bool ipv4)
 {
@@ -105,11 +57,13 @@ static __noinline struct shortcut *new_shortcut(struct __sk_buff *skb, const str
 		return NULL;
 	in_header(address, tuple, ipv4);
 	hash = ipv4 ? address_hash(address, true) : address_hash(address, false);
-	s = shortcut_at(place == PLACE_PORTS ? spread(hash, ports) : place == PLACE_TO_CT ? spread(hash, TO_CT) : hash);
+	s = shortcut_at(place == PLACE_PORTS ? port_hash(hash, ports) : place == PLACE_TO_CT ? port_hash(hash, TO_CT) : hash);
 	if (!s || s == like)
 		return NULL;
 	__builtin_memset(s, 0, sizeof(*s));
 	__builtin_memcpy(s->address, address, sizeof(s->address));
+	s->head_mask = ipv4 ? HEAD4_MASK : HEAD6_MASK;
+	s->head = ipv4 ? HEAD4 : HEAD6(tuple->protocol);
 	s->ports = ports;
 	s->place = place | (ipv4 ? 0 : PLACE_IP6);
 	s->ifindex = skb->ifindex;
@@ -135,7 +89,6 @@ static __noinline struct shortcut *shortcut_plain(struct __sk_buff *skb, __u8 wa
 	bool by_ports = tracked;
 	const __be16 *ports;
 	struct shortcut *s;
-	__u32 start = 0;
 
 	if (ipv4) {
 		ports = (const __be16 *)(ip + 1);
@@ -153,17 +106,13 @@ static __noinline struct shortcut *shortcut_plain(struct __sk_buff *skb, __u8 wa
 	tuple.protocol = ipv4 ? ip->protocol : ip6->nexthdr;
 	tuple.sport = ports[0];
 	tuple.dport = ports[1];
-	if (way == WAY_OUT) {
-		start = header_start(ip, ipv4);
-		/* Each connection has a flow label of its own. */
-		by_ports = tracked || (!ipv4 && start & bpf_htonl(0xfffff)) || routed_by_ports(skb, ipv4);
-	}
+	if (way == WAY_OUT)
+		by_ports = tracked || routed_by_ports(skb, ipv4) || (!ipv4 && label_matters(skb));
 	s = new_shortcut(skb, &tuple, ipv4, by_ports ? PLACE_PORTS : way == WAY_TO ? PLACE_TO_CT : PLACE_ADDRESSES, NULL);
 	if (!s)
 		return NULL;
 	s->way = way;
 	s->flow = tracked;
-	s->start = start;
 	return s;
 }
 
@@ -171,23 +120,30 @@ static __noinline struct shortcut *shortcut_plain(struct __sk_buff *skb, __u8 wa
 static __always_inline void shortcut_leads(struct shortcut *s, __u32 ifindex, __u32 size, __u32 endpoint)
 {
 	s->to_ifindex = ifindex;
-	s->size = size;
+	s->size = L3 + size;
 	s->endpoint = endpoint;
 	claim_tally(endpoint);
 }
 
 /* Out, by the way that the routing table told. */
-static __always_inline void shortcut_hop(struct shortcut *s, const struct bpf_fib_lookup *fib, __u32 endpoint)
+static __always_inline void shortcut_hop(struct __sk_buff *skb, struct shortcut *s, const struct bpf_fib_lookup *fib)
 {
 	const int kind = uplink_kind(fib->ifindex);
+	const __u8 *eth = (const __u8 *)(long)skb->data;
 
-	shortcut_leads(s, fib->ifindex, fib->mtu_result, endpoint);
-	s->way = WAY_OUT;
+	shortcut_leads(s, fib->ifindex, fib->mtu_result, skb->ifindex);
+	s->head_mask |= skb->protocol == PROTO_IP ? HEAD4_CLASS : HEAD6_CLASS | (label_matters(skb) ? HEAD6_LABEL : 0);
+	if ((const void *)(eth + L3 + sizeof(word)) > packet_end(skb)) {
+		s->ifindex = 0;
+		return;
+	}
+	s->head = *(const word *)(eth + L3) & s->head_mask;
 	if (kind > 0 && kind & SHUNT_UPLINK_ETHERNET) {
-		s->addressed = true;
+		s->way = WAY_OUT;
 		__builtin_memcpy(s->ethernet, fib->dmac, ETH_ALEN);
 		__builtin_memcpy(s->ethernet + ETH_ALEN, fib->smac, ETH_ALEN);
 	} else {
+		s->way = WAY_NEIGHBOUR;
 		s->hop.nh_family = fib->family;
 		__builtin_memcpy(s->hop.ipv6_nh, fib->ipv6_dst, sizeof(s->hop.ipv6_nh));
 	}
@@ -199,7 +155,7 @@ static __always_inline void shortcut_out(struct __sk_buff *skb, const struct bpf
 	struct shortcut *s = fib->mtu_result ? shortcut_plain(skb, WAY_OUT, tracked) : NULL;
 
 	if (s)
-		shortcut_hop(s, fib, skb->ifindex);
+		shortcut_hop(skb, s, fib);
 }
 
 /* Into a container. @mtu: bytes, of its end, and @mac its address */

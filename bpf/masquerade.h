@@ -179,7 +179,7 @@ static __noinline void shortcut_begin_out(struct __sk_buff *skb, const struct sh
 	struct shunt_address *me;
 	struct shortcut *begin;
 
-	if (from->flags & SHUNT_F_ALLOW || !s->addressed || routed_by_ports(skb, ipv4))
+	if (from->flags & SHUNT_F_ALLOW || s->way != WAY_OUT || routed_by_ports(skb, ipv4) || (!ipv4 && label_matters(skb)))
 		return;
 	me = ipv4 ? bpf_map_lookup_elem(&addresses4, &from->address4) : bpf_map_lookup_elem(&addresses6, from->address6);
 	begin = me ? shortcut_begin(s, ipv4) : NULL;
@@ -190,7 +190,6 @@ static __noinline void shortcut_begin_out(struct __sk_buff *skb, const struct sh
 		((__u32 *)begin->to_address)[0] = fib->ipv4_src;
 	} else {
 		copy6((__u8 *)begin->to_address, fib->ipv6_src);
-		begin->start &= CLASS6;		/* same_way6() asks for each flow label */
 	}
 	begin->to_ports = from->port_low | (__u32)from->port_high << 16;
 	begin->back_size = from->mtu;
@@ -203,11 +202,9 @@ static __noinline int send_out(struct __sk_buff *skb, struct shunt_interface *fr
 {
 	struct ethhdr *eth = headers(skb, L3 + sizeof(struct iphdr));
 	struct shortcut *s;
-	__u32 start;
 
 	if (unlikely(!eth))
 		return drop(from, SHUNT_DROP_MALFORMED);
-	start = packet->ipv4 ? header_start(eth + 1, true) : header_start(eth + 1, false);
 	if (packet->ipv4)
 		decrease_ttl4((struct iphdr *)(eth + 1));
 	else
@@ -215,8 +212,7 @@ static __noinline int send_out(struct __sk_buff *skb, struct shunt_interface *fr
 	/* While a neighbour is looked for, there is no MTU, and no shortcut. */
 	s = fib->mtu_result ? shortcut_flow(skb, packet, flow) : NULL;
 	if (s) {
-		s->start = start;
-		shortcut_hop(s, fib, skb->ifindex);
+		shortcut_hop(skb, s, fib);
 		if (hides(from, packet->tuple.destination, packet->ipv4))
 			shortcut_begin_out(skb, s, from, fib);
 	}

@@ -45,6 +45,7 @@ struct sk_buff {
 	__u16 csum_start;	/* from the buffer's head, as is mac_header */
 	__u16 csum_offset;	/* from csum_start */
 	__u16 mac_header;
+	__u32 vlan_all;
 	__u8 ip_summed : 2;
 	__u8 tc_skip_classify : 1;
 } __attribute__((preserve_access_index));

@@ -44,7 +44,8 @@ enum place {
 };
 
 enum shortcut_way {
-	WAY_OUT,	/* to a next hop behind an uplink */
+	WAY_OUT,	/* to a next hop behind an uplink, addressed */
+	WAY_NEIGHBOUR,	/* the same, but that the kernel addresses it */
 	WAY_IN,		/* into a container, from an uplink */
 	WAY_ACROSS,	/* to the host end of another container, on netkit */
 	WAY_TO,		/* into a container, from its host end: on, and counted */
@@ -53,14 +54,14 @@ enum shortcut_way {
 struct shortcut {
 	__u64 address[4];	/* as in the network header: source and destination; IPv4's both in the first */
 	__u64 until;		/* jiffies */
+	__u64 head, head_mask;	/* the first 8 bytes of the network header, as far as they matter */
 	__u32 ifindex;		/* the device that it came in by; 0: this is none */
 	__u32 ports;		/* source and destination, as in the transport header; PLACE_ADDRESSES, PLACE_TO_CT: no matter */
 	__u8 place;		/* enum place, | PLACE_IP6 */
 	__u8 protocol;		/* IPPROTO_TCP or IPPROTO_UDP */
 	__u8 way;		/* enum shortcut_way */
 	bool translated;	/* to_address and to_ports are not the same as before */
-	__u32 start;		/* of the network header, as header_start() tells; 0 unless it goes WAY_OUT */
-	__u32 size;		/* bytes that may go that way at most, network layer */
+	__u32 size;		/* bytes that may go that way at most, Ethernet header included */
 	__u32 to_ifindex;
 	__u32 endpoint;		/* host end of the container in whose tally it counts */
 	__u32 to_ports;		/* PLACE_BEGIN, out: from which one may be chosen, the lowest and the highest */
@@ -69,13 +70,12 @@ struct shortcut {
 	__u16 ports_delta;
 	__u16 transport_delta;	/* the sum of both */
 	bool flow;		/* S4 */
-	bool addressed;		/* `ethernet`, not `hop`, is what it goes out with */
 	bool any;		/* PLACE_BEGIN, in: published on all addresses */
 	__u8 mac[ETH_ALEN];	/* PLACE_BEGIN, out: of the container's end */
 	__u32 back_size;	/* the same: as size, for the answers */
 	union {
 		__u8 ethernet[2 * ETH_ALEN];	/* WAY_OUT, WAY_IN: destination and source */
-		struct bpf_redir_neigh hop;	/* WAY_OUT */
+		struct bpf_redir_neigh hop;	/* WAY_NEIGHBOUR */
 	};
 };
 
@@ -86,19 +86,20 @@ struct {
 	__type(value, struct shortcut);
 } shortcuts SEC(".maps");
 
-#define CLASS6 bpf_htonl(0xfff00000)	/* of header_start(): without the flow label */
-
-/* Of version, class and IPv6's flow label, all that a routing table may look at: not congestion's two bits. */
-static __always_inline __u32 header_start(const void *header, const bool ipv4)
-{
-	return ipv4 ? *(const __u16 *)header & bpf_htons(0xfffc) : *(const __u32 *)header & bpf_htonl(0xffcfffff);
-}
+/*
+ * What matters in the first 8 bytes of a network header. IPv4: version and length (no options), and that it is no fragment. IPv6:
+ * version and next header. Where the routing table was asked, which of the class it may look at: not congestion's two bits.
+ */
+#define HEAD4_MASK bpf_cpu_to_be64(0xff00000000003fff)
+#define HEAD4 bpf_cpu_to_be64(0x4500000000000000)
+#define HEAD4_CLASS bpf_cpu_to_be64(0x00fc000000000000)
+#define HEAD6_MASK bpf_cpu_to_be64(0xf00000000000ff00)
+#define HEAD6(protocol) bpf_cpu_to_be64(0x6000000000000000 | (__u64)(protocol) << 8)
+#define HEAD6_CLASS bpf_cpu_to_be64(0x0fc0000000000000)
+#define HEAD6_LABEL bpf_cpu_to_be64(0x000fffff00000000)
 
 /* Fibonacci hashing: the upper bits are the ones that all others have gone into. */
-static __always_inline __u64 spread(__u64 x, __u64 more)
-{
-	return (x ^ x >> 32 ^ more) * 0x9e3779b97f4a7c15ULL;
-}
+#define SPREAD 0x9e3779b97f4a7c15ULL
 
 static __always_inline struct shortcut *shortcut_at(__u64 hash)
 {
@@ -109,11 +110,19 @@ static __always_inline struct shortcut *shortcut_at(__u64 hash)
 
 static __always_inline __u64 address_hash(const __u64 *address, const bool ipv4)
 {
-	__u64 hash = spread(address[0], 0);
+	__u64 hash = address[0] * SPREAD;
 
 	if (ipv4)
 		return hash;
-	return spread(spread(spread(hash, address[1]), address[2]), address[3]);
+	hash = (hash ^ address[1]) * SPREAD;
+	hash = (hash ^ address[2]) * SPREAD;
+	return (hash ^ address[3]) * SPREAD;
+}
+
+/* The other place. */
+static __always_inline __u64 port_hash(__u64 hash, __u32 ports)
+{
+	return (hash ^ ports) * 0xd1342543de82ef95ULL;
 }
 
 static __always_inline bool same_addresses(const struct shortcut *s, const word *address, const bool ipv4)
@@ -124,12 +133,17 @@ static __always_inline bool same_addresses(const struct shortcut *s, const word 
 		(s->address[3] ^ address[3])) == 0;
 }
 
-/* Whether a shortcut is for a packet, unless it is too old. @start: header_start(), or 0 where nobody asks for it */
-static __always_inline bool fits(const struct shortcut *s, enum place place, __u32 ifindex, const word *address, __u32 ports,
-				 __u8 protocol, __u32 start, const bool ipv4)
+/* Whether a shortcut is for a packet, unless it is too old. @network: its header, with that of the transport behind it */
+static __always_inline bool fits(const struct shortcut *s, const enum place place, __u32 ifindex, const void *network, const bool ipv4)
 {
-	return s && same_addresses(s, address, ipv4) && s->place == (place | (ipv4 ? 0 : PLACE_IP6)) && s->protocol == protocol &&
-	       s->ifindex == ifindex && (place != PLACE_PORTS || s->ports == ports) && (!start || !s->start || s->start == start);
+	const struct ipv6hdr *ip6 = network;
+	const struct iphdr *ip = network;
+	const word *address = ipv4 ? (const word *)&ip->saddr : (const word *)&ip6->saddr;
+	const __u32 *ports = ipv4 ? (const __u32 *)(ip + 1) : (const __u32 *)(ip6 + 1);
+
+	return s && same_addresses(s, address, ipv4) && (*(const word *)network & s->head_mask) == s->head &&
+	       s->place == (place | (ipv4 ? 0 : PLACE_IP6)) && (!ipv4 || s->protocol == ip->protocol) && s->ifindex == ifindex &&
+	       (place != PLACE_PORTS || s->ports == *ports);
 }
 
 /* Return: whether the length of a header without options or extensions agrees with the packet's, as in header4_sane() and header6_sane() */
@@ -140,10 +154,11 @@ static __always_inline bool length_sane(struct __sk_buff *skb, const void *heade
 
 	if (ipv4) {
 		length = bpf_ntohs(((const struct iphdr *)header)->tot_len);
-		return likely(length >= sizeof(struct iphdr) && length <= size) || (!length && size > 0xffff);
+		return likely(length == size) || (length >= sizeof(struct iphdr) && length < size) || (!length && size > 0xffff);
 	}
-	length = bpf_ntohs(((const struct ipv6hdr *)header)->payload_len);
-	return likely(length && length <= size - sizeof(struct ipv6hdr)) || (!length && size > 0xffff + sizeof(struct ipv6hdr));
+	length = bpf_ntohs(((const struct ipv6hdr *)header)->payload_len) + sizeof(struct ipv6hdr);
+	return likely(length == size) || (length > sizeof(struct ipv6hdr) && length < size) ||
+	       (length == sizeof(struct ipv6hdr) && size > 0xffff + sizeof(struct ipv6hdr));
 }
 
 #endif

@@ -24,6 +24,23 @@ static __always_inline bool checksum_own(struct __sk_buff *skb, const __u32 head
 	return inside->csum_start == inside->mac_header + headers && inside->csum_offset == field;
 }
 
+/* Of the checksum's field in the transport header. */
+#define CHECK_TCP 16
+#define CHECK_UDP 6
+
+/* Return: whether a VLAN's tag is beside the packet. */
+static __always_inline bool tagged(struct __sk_buff *skb)
+{
+	const struct sk_buff *inside = bpf_cast_to_kern_ctx(skb);
+
+	return inside->vlan_all;
+}
+
+static __always_inline __u8 hops(const void *network, const bool ipv4)
+{
+	return ipv4 ? ((const struct iphdr *)network)->ttl : ((const struct ipv6hdr *)network)->hop_limit;
+}
+
 /* Two terms, at most, of 16 bits. */
 static __always_inline __u16 fold16(__u32 sum)
 {
@@ -32,7 +49,7 @@ static __always_inline __u16 fold16(__u32 sum)
 
 /* As translate() does, but that all sums are known. Both headers are in place. @kind: checksum_kind() */
 static __always_inline void retell_in_place(struct __sk_buff *skb, const struct shortcut *s, void *network, __u8 *transport,
-					    __sum16 *check, const bool ipv4, __u32 kind)
+					    __sum16 *check, const bool ipv4, const bool tcp, __u32 kind)
 {
 	word *address = ipv4 ? (word *)&((struct iphdr *)network)->saddr : (word *)&((struct ipv6hdr *)network)->saddr;
 	const __sum16 before = *check;
@@ -52,100 +69,63 @@ static __always_inline void retell_in_place(struct __sk_buff *skb, const struct 
 		*check = fold16(before + s->addresses_delta);
 		return;
 	}
-	if (before || s->protocol != IPPROTO_UDP) {	/* UDP's of 0 is none */
+	if (before || tcp) {	/* UDP's of 0 is none */
 		*check = ~fold16((__u16)~before + s->transport_delta);
-		if (!*check && s->protocol == IPPROTO_UDP)
+		if (!tcp && !*check)
 			*check = 0xffff;
 	}
 	if (unlikely(kind == CHECKSUM_COMPLETE))
 		bpf_csum_update(skb, sum16((ipv4 ? 0 : s->addresses_delta) + s->ports_delta + delta16(before, *check)));
 }
 
-/**
- * find_shortcut() - finds a packet's shortcut. Constants: @ipv4, @out: whether it comes from a container
- *
- * What has to be known of its flow, the flow knows then. (S4, S5)
- *
- * Return: the shortcut, which may be too old, or NULL.
- */
-static __always_inline struct shortcut *find_shortcut(struct __sk_buff *skb, const bool ipv4, const bool out)
+/* Return: the shortcut that packets like this one have, which may be too old, or NULL. @network: its header, and ports behind it */
+static __always_inline struct shortcut *find_shortcut(struct __sk_buff *skb, void *network, const bool ipv4)
 {
-	const __u32 headers = L3 + (ipv4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr));
-	struct ethhdr *eth = (struct ethhdr *)(long)skb->data;
-	struct iphdr *ip = (struct iphdr *)(eth + 1);
-	struct ipv6hdr *ip6 = (struct ipv6hdr *)(eth + 1);
-	const word *address = ipv4 ? (word *)&ip->saddr : (word *)&ip6->saddr;
-	const __u8 *protocol = ipv4 ? &ip->protocol : &ip6->nexthdr;
-	__u8 *transport = (__u8 *)eth + headers;
-	struct shortcut *s;
-	__u64 hash;
+	const word *address = ipv4 ? (word *)&((struct iphdr *)network)->saddr : (word *)&((struct ipv6hdr *)network)->saddr;
+	const __u32 *ports = network + (ipv4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr));
+	const __u64 hash = address_hash(address, ipv4);
+	struct shortcut *s = shortcut_at(hash);
 
-	if (unlikely((void *)(transport + sizeof(struct udphdr)) > packet_end(skb) || skb->vlan_present ||
-		     (!out && skb->pkt_type != 0 /* PACKET_HOST */)))
-		return NULL;
-	if (ipv4 ? unlikely(*(__u8 *)ip != 0x45 || ip->frag_off & bpf_htons(IP4_MF | IP4_OFFSET)) : unlikely(ip6->version != 6))
-		return NULL;
-	/* A packet socket can say one thing to the kernel, and another in the frame. */
-	if (out && unlikely(*(__be16 *)((__u8 *)eth + offsetof(struct ethhdr, h_proto)) != (ipv4 ? PROTO_IP : PROTO_IP6)))
-		return NULL;
-	hash = address_hash(address, ipv4);
-	s = shortcut_at(hash);
-	if (fits(s, PLACE_ADDRESSES, skb->ifindex, address, 0, *protocol, out ? header_start(ip, ipv4) : 0, ipv4))
+	if (fits(s, PLACE_ADDRESSES, skb->ifindex, network, ipv4))
 		return s;
-	s = shortcut_at(spread(hash, *(__u32 *)transport));
-	if (!fits(s, PLACE_PORTS, skb->ifindex, address, *(__u32 *)transport, *protocol, out ? header_start(ip, ipv4) : 0, ipv4))
-		return begin_connection(skb, ipv4, out);
-	if (likely(*protocol == IPPROTO_TCP)) {
-		if (unlikely((void *)(transport + sizeof(struct tcphdr)) > packet_end(skb)))
-			return NULL;
-		if (unlikely(transport[13] & (TCP_SYN | TCP_FIN | TCP_RST)) && s->flow && tell_flow(s, transport[13], ipv4, out))
-			return NULL;
-	}
-	return s;
+	s = shortcut_at(port_hash(hash, *ports));
+	return fits(s, PLACE_PORTS, skb->ifindex, network, ipv4) ? s : NULL;
 }
 
-/**
- * take_shortcut() - sends a packet where the last one like it went. Constants: @ipv4, @out: whether it comes from a container
- *
- * All that find_shortcut() may call lies behind us: nothing that is known of the packet here needs more than registers.
+/* Return: whether a packet larger than its way is to be cut into ones that are not. @transport: bytes, its header */
+static __always_inline bool cut_to_size(struct __sk_buff *skb, const struct shortcut *s, __u32 transport, const bool ipv4)
+{
+	const __u32 headers = L3 + (ipv4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr));
+
+	return skb->gso_size && headers + transport + skb->gso_size <= s->size;
+}
+
+/*
+ * Sends a packet by a shortcut, which may be too old. Constants: @ipv4, @out, and @tcp, whose header is in place.
  *
  * Return: the verdict, or UNDECIDED; the packet is then as it was.
  */
-static __always_inline int take_shortcut(struct __sk_buff *skb, const bool ipv4, const bool out)
+static __always_inline int go(struct __sk_buff *skb, struct shortcut *s, __u8 *eth, const bool ipv4, const bool out, const bool tcp)
 {
-	const __u32 headers = L3 + (ipv4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr));
-	struct shortcut *s = find_shortcut(skb, ipv4, out);
-	struct ethhdr *eth = (struct ethhdr *)(long)skb->data;
-	struct iphdr *ip = (struct iphdr *)(eth + 1);
-	struct ipv6hdr *ip6 = (struct ipv6hdr *)(eth + 1);
-	__u8 *transport = (__u8 *)eth + headers;
-	__u32 size = sizeof(struct udphdr), check = 6;
-	__u32 kind = 0;
+	const __u32 headers = L3 + (ipv4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr)), check = tcp ? CHECK_TCP : CHECK_UDP;
 	struct shunt_tally *tally;
+	__u32 kind = 0;
 
-	if (unlikely(!s || (void *)(transport + sizeof(struct udphdr)) > packet_end(skb)))
+	if (unlikely(bpf_jiffies64() >= s->until || hops(eth + L3, ipv4) <= 1 || (out && !length_sane(skb, eth + L3, ipv4))))
 		return UNDECIDED;
-	if (likely(s->protocol == IPPROTO_TCP)) {
-		if (unlikely((void *)(transport + sizeof(struct tcphdr)) > packet_end(skb)))
-			return UNDECIDED;
-		size = transport[12] >> 4 << 2;
-		check = 16;
-	}
-	size = likely(!skb->gso_size) ? skb->len - L3 : headers - L3 + size + skb->gso_size;
-	if (unlikely(size > s->size || (ipv4 ? ip->ttl : ip6->hop_limit) <= 1 || s->until <= bpf_jiffies64()))
-		return UNDECIDED;
-	if (out && unlikely(!length_sane(skb, ip, ipv4)))
-		return UNDECIDED;
-	if (out || s->translated)
-		kind = checksum_kind(skb);
-	if (kind == CHECKSUM_PARTIAL && unlikely(!checksum_own(skb, headers, check)))
+	if (skb->len > s->size &&
+	    unlikely(!cut_to_size(skb, s, tcp ? eth[headers + 12] >> 4 << 2 : sizeof(struct udphdr), ipv4)))
 		return UNDECIDED;
 	tally = tally_of(s->endpoint);
 	if (unlikely(!tally || tally->ifindex != s->endpoint))
 		return UNDECIDED;
+	if (out || !ipv4 || s->translated)
+		kind = checksum_kind(skb);
+	if (out && kind == CHECKSUM_PARTIAL && unlikely(!checksum_own(skb, headers, check)))
+		return UNDECIDED;
 
 	if (s->translated)
-		retell_in_place(skb, s, ip, transport, (__sum16 *)(transport + check), ipv4, kind);
+		retell_in_place(skb, s, eth + L3, eth + headers, (__sum16 *)(eth + headers + check), ipv4, tcp, kind);
 	if (out) {
 		tally->tx_packets++;
 		tally->tx_bytes += skb->len;
@@ -156,13 +136,50 @@ static __always_inline int take_shortcut(struct __sk_buff *skb, const bool ipv4,
 	if (out && s->way == WAY_ACROSS)
 		return bpf_redirect(s->to_ifindex, 0);
 	if (ipv4)
-		decrease_ttl4(ip);
+		decrease_ttl4((struct iphdr *)(eth + L3));
 	else
-		decrease_ttl6(skb, ip6);
-	if (out && unlikely(!s->addressed))
+		decrease_hops6(skb, (struct ipv6hdr *)(eth + L3), kind == CHECKSUM_COMPLETE);
+	if (out && unlikely(s->way == WAY_NEIGHBOUR))
 		return bpf_redirect_neigh(s->to_ifindex, &s->hop, sizeof(s->hop), 0);
-	__builtin_memcpy(eth, s->ethernet, sizeof(s->ethernet));
+	*(word *)eth = *(const word *)s->ethernet;
+	*(__u32 *)(eth + sizeof(word)) = *(const __u32 *)(s->ethernet + sizeof(word));
 	return out ? bpf_redirect(s->to_ifindex, 0) : bpf_redirect_peer(s->to_ifindex, 0);
+}
+
+/**
+ * take_shortcut() - sends a packet where the last one like it went. Constants: @ipv4, @out: whether it comes from a container
+ *
+ * What has to be known of its flow, the flow knows then. (S4, S5)
+ *
+ * Return: the verdict, or UNDECIDED; the packet is then as it was.
+ */
+static __always_inline int take_shortcut(struct __sk_buff *skb, const bool ipv4, const bool out)
+{
+	const __u32 headers = L3 + (ipv4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr));
+	__u8 *eth = (__u8 *)(long)skb->data;
+	struct shortcut *s;
+
+	if (unlikely((void *)(eth + headers + sizeof(struct udphdr)) > packet_end(skb) || tagged(skb) ||
+		     (!out && skb->pkt_type != 0 /* PACKET_HOST */)))
+		return UNDECIDED;
+	/* A packet socket can say one thing to the kernel, and another in the frame. */
+	if (out && unlikely(*(__be16 *)(eth + offsetof(struct ethhdr, h_proto)) != (ipv4 ? PROTO_IP : PROTO_IP6)))
+		return UNDECIDED;
+	s = find_shortcut(skb, eth + L3, ipv4);
+	if (unlikely(!s)) {
+		s = begin_connection(skb, ipv4, out);
+		eth = (__u8 *)(long)skb->data;
+		if (!s || (void *)(eth + headers + sizeof(struct tcphdr)) > packet_end(skb))
+			return UNDECIDED;
+		return go(skb, s, eth, ipv4, out, true);
+	}
+	if (unlikely(s->protocol != IPPROTO_TCP))
+		return go(skb, s, eth, ipv4, out, false);
+	if (unlikely((void *)(eth + headers + sizeof(struct tcphdr)) > packet_end(skb)))
+		return UNDECIDED;
+	if (unlikely(eth[headers + 13] & (TCP_SYN | TCP_FIN | TCP_RST)) && s->flow && tell_flow(s, eth[headers + 13], ipv4, out))
+		return UNDECIDED;
+	return go(skb, s, eth, ipv4, out, true);
 }
 
 /**
@@ -181,8 +198,8 @@ static __always_inline bool shortcut_to_ct(struct __sk_buff *skb, const bool ipv
 
 	if (unlikely((ipv4 ? (void *)(ip + 1) : (void *)(ip6 + 1)) > packet_end(skb)))
 		return false;
-	s = shortcut_at(spread(address_hash(address, ipv4), TO_CT));
-	if (!fits(s, PLACE_TO_CT, skb->ifindex, address, 0, ipv4 ? ip->protocol : ip6->nexthdr, 0, ipv4) ||
+	s = shortcut_at(port_hash(address_hash(address, ipv4), TO_CT));
+	if (!fits(s, PLACE_TO_CT, skb->ifindex, ip, ipv4) ||
 	    s->until <= bpf_jiffies64())
 		return false;
 	tally = tally_of(s->endpoint);

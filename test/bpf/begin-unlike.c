@@ -80,6 +80,36 @@ static void an_answer_reaches_who_asked(void **state)
 	}
 }
 
+static struct packet labelled(struct spec s, uint8_t label)
+{
+	struct packet p = packet_make(s);
+
+	p.data[IP6 + 3] = label;
+	return p;
+}
+
+/* Each connection has a flow label of its own, which leads nowhere else, unless a rule says so. */
+static void a_label_matters_to_rules(void **state)
+{
+	struct way way = known(state, false, 1);
+	struct packet p = labelled(another(&way, 1), 1), out;
+
+	close_the_long_way();
+	assert_true(sent(way.out, p, &out));
+	p = labelled(with(another(&way, 1), ACK), 2);
+	assert_true(sent(way.out, p, &out));
+
+	shell("ip -6 rule add flowlabel 3 table 78; ip -6 route add blackhole default table 78");
+	way = known(state, false, 1);
+	assert_true(sent(way.out, labelled(another(&way, 2), 1), &out));
+	p = labelled(another(&way, 3), 3);
+	ALIKE(way.out, p);
+	p = labelled(with(another(&way, 2), ACK), 3);
+	ALIKE(way.out, p);
+	assert_false(sent(way.out, p, &out));
+	shell("ip -6 rule del flowlabel 3 table 78; ip -6 route flush table 78");
+}
+
 /* IPv6's traffic class may lead elsewhere, in the middle of a connection and at its beginning. */
 static void each_class_goes_its_way(void **state)
 {
@@ -249,6 +279,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		BEGIN_TEST(a_connection_of_the_host_s_own_goes_on),
 		BEGIN_TEST(an_answer_reaches_who_asked),
+		BEGIN_TEST(a_label_matters_to_rules),
 		BEGIN_TEST(each_class_goes_its_way),
 		BEGIN_TEST(none_outlives_what_it_was_made_of),
 		BEGIN_TEST(a_forger_has_no_shortcut),

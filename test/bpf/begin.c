@@ -313,20 +313,6 @@ static void answers_are_addressed(void **state)
 	}
 }
 
-/* IPv6's flow labels are each connection's own, and its next hops may be chosen by them. */
-static void the_way_is_that_of_the_connection(void **state)
-{
-	struct way way = known(state, false, 1);
-	struct packet out;
-
-	close_the_long_way();
-	assert_true(sent(way.out, packet_make(another(&way, 1)), &out));
-	shell("ip -6 route add %s dev wire via 2001:db8:100::fd", WIRE6);
-	assert_false(sent(way.out, packet_make(another(&way, 2)), &out));
-	shell("ip -6 route del %s", WIRE6);
-	assert_true(sent(way.out, packet_make(another(&way, 2)), &out));
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -335,9 +321,8 @@ int main(void)
 		BEGIN_TEST(the_port_of_a_closed_one_is_to_be_had),
 		BEGIN_TEST(nothing_else_begins),
 		BEGIN_TEST(a_port_that_is_taken_is_left_alone),
-		BEGIN_TEST(rules_and_backends_are_asked_each_time),
 		BEGIN_TEST(answers_are_addressed),
-		BEGIN_TEST(the_way_is_that_of_the_connection),
+		BEGIN_TEST(rules_and_backends_are_asked_each_time),
 	};
 
 	return cmocka_run_group_tests_name("begin", tests, setup, teardown);
