@@ -36,13 +36,14 @@ static __always_inline void becomes(struct shortcut *s, const struct shunt_tuple
  * for it.
  */
 static __always_inline struct shortcut *packets_like(struct __sk_buff *skb, const struct shortcut *like, const struct shunt_tuple *tuple,
-					     const struct shunt_tuple *to, bool ipv4)
+					     const struct shunt_tuple *to, bool original, bool ipv4)
 {
 	struct shortcut *s = new_shortcut(skb, tuple, ipv4, PLACE_PORTS, like);
 
 	if (!s)
 		return NULL;
 	s->flow = true;
+	s->original = original;
 	s->until = like->until;
 	s->head = like->head;
 	s->head_mask = like->head_mask;
@@ -91,10 +92,10 @@ static __noinline struct shortcut *begin_out(struct __sk_buff *skb, const struct
 	a->port_low = like->to_ports & 0xffff;
 	a->port_high = like->to_ports >> 16;
 	a->host = a->ranged = a->fresh = true;
-	if (flow_make(skb, &packet, a) != &a->original)
+	if (flow_claim(skb, &packet, a))
 		return NULL;
 	answers_like(skb, like, a, ipv4);
-	return packets_like(skb, like, &packet.tuple, &a->original.to, ipv4);
+	return packets_like(skb, like, &packet.tuple, &a->original.to, true, ipv4);
 }
 
 /* Somebody out there begins a connection with a published port. Return: its shortcut, or NULL. */
@@ -115,7 +116,7 @@ static __noinline struct shortcut *begin_in(struct __sk_buff *skb, const struct 
 	if (flow_make(skb, &packet, a) != &a->original)
 		return NULL;
 	publish_count(&packet.tuple, like->endpoint, like->any ? PUBLISH_ANY : PUBLISH_EXACT);
-	return packets_like(skb, like, &packet.tuple, &a->original.to, ipv4);
+	return packets_like(skb, like, &packet.tuple, &a->original.to, true, ipv4);
 }
 
 /* A container accepts a connection. Return: the shortcut of its answers, or NULL. */
@@ -130,8 +131,8 @@ static __noinline struct shortcut *answer(struct __sk_buff *skb, const struct sh
 	    flow->state & (SHUNT_FLOW_ORIGINAL | ENDED))
 		return NULL;
 	to = flow->to;
-	flow->state = next_state(TCP_SYN | TCP_ACK, flow, flow->state);
-	return packets_like(skb, like, &tuple, flow->state & SHUNT_FLOW_AS_IS ? NULL : &to, ipv4);
+	flow->state = next_state(TCP_SYN | TCP_ACK, false, true, flow->state);
+	return packets_like(skb, like, &tuple, flow->state & SHUNT_FLOW_AS_IS ? NULL : &to, false, ipv4);
 }
 
 /**
@@ -169,27 +170,51 @@ static __noinline struct shortcut *begin_connection(struct __sk_buff *skb, bool 
 	return flags == TCP_SYN ? begin_out(skb, like, ports, ipv4) : answer(skb, like, ports, ipv4);
 }
 
+/* The key of the reply's entry of a shortcut's flow, and the ports that it leads to. */
+static __always_inline __u32 reply_of(const struct shortcut *s, struct shunt_tuple *ret_key, bool ipv4)
+{
+	const __u32 to_ports = s->translated ? s->to_ports : s->ports;
+	const __be16 *ports = (const __be16 *)&s->ports;
+	struct shunt_tuple to = {};
+	__be16 back[2];
+
+	if (!s->original) {
+		tuple_like(ret_key, s, s->ports, ipv4);
+		return to_ports;
+	}
+	from_header(&to, s->translated ? s->to_address : s->address, ipv4);
+	to.sport = ((const __be16 *)&to_ports)[0];
+	to.dport = ((const __be16 *)&to_ports)[1];
+	to.protocol = s->protocol;
+	invert(ret_key, &to);
+	back[0] = ports[1];
+	back[1] = ports[0];
+	return *(__u32 *)back;
+}
+
 /**
- * tell_flow() - tells a flow that a packet which goes by shortcut accepts a connection, or ends it.
+ * tell_flow() - tells a flow that a packet which goes by shortcut accepts a connection, or ends it (F7 in flow.h).
  * @flags: TCP's SYN, ACK, FIN and RST
  *
  * Return: 0, or -1 if the long way has to.
  */
 static __noinline int tell_flow(const struct shortcut *s, __u32 flags, bool ipv4, bool out)
 {
-	struct shunt_tuple tuple = {};
+	const bool original = s->original;
+	struct shunt_tuple key = {};
 	struct shunt_flow *flow;
+	__u32 ports;
 
-	if (flags & TCP_RST || (flags & TCP_SYN && (flags & (TCP_ACK | TCP_FIN)) != TCP_ACK) || s->until <= bpf_jiffies64())
+	if (flags & TCP_RST || s->until <= bpf_jiffies64())
 		return -1;
-	tuple_like(&tuple, s, s->ports, ipv4);
-	flow = bpf_map_lookup_elem(&flows, &tuple);
-	if (!flow || !flow->seen || (out ? flow->from_ifindex : flow->to_ifindex) != s->endpoint ||
-	    (s->translated && ports_of(&flow->to) != s->to_ports))
+	if (flags & TCP_SYN && (original || (flags & (TCP_ACK | TCP_FIN)) != TCP_ACK))
 		return -1;
-	if (flags & TCP_SYN && flow->state & (SHUNT_FLOW_ORIGINAL | ENDED))
+	ports = reply_of(s, &key, ipv4);
+	flow = bpf_map_lookup_elem(&flows, &key);
+	if (!flow || !flow->seen || flow->state & SHUNT_FLOW_ORIGINAL || ports_of(&flow->to) != ports ||
+	    (out == original ? flow->to_ifindex : flow->from_ifindex) != s->endpoint || (flags & TCP_SYN && flow->state & ENDED))
 		return -1;
-	flow->state = next_state(flags, flow, flow->state);
+	flow->state = next_state(flags, original, out, flow->state);
 	return 0;
 }
 

@@ -7,9 +7,6 @@
 
 #include "flow.h"
 
-/* Given by the loader: nobody out there can tell which port a socket will get. */
-const volatile __u64 flow_secret;
-
 /* Return: whether a socket of the host would receive a packet of this tuple (F4). */
 __global int host_listens(struct __sk_buff *skb, const struct shunt_tuple *tuple)
 {
@@ -83,46 +80,31 @@ static __always_inline void forget(const struct shunt_tuple *key, const struct s
 	bpf_map_delete_elem(&flows, key);
 }
 
-/* What the other entry alone knows of a TCP flow (F7), this one does, too. */
-static __noinline void merge(const struct shunt_tuple *key, struct shunt_flow *reply)
-{
-	const struct shunt_flow *original;
-	struct shunt_tuple first, back;
-
-	invert(&first, &reply->to);
-	original = bpf_map_lookup_elem(&flows, &first);
-	if (!original)
-		return;
-	invert(&back, &original->to);
-	if (same_tuple(&back, key))
-		reply->state |= original->state & ~STATE_KEPT;
-}
-
 /* Claims one port for the reply's entry (F1, F2). Return: 0, or negative if it is not to be had. */
 __global int try_port(struct __sk_buff *skb, struct attempt *a, __u32 port)
 {
 	struct shunt_flow *taken;
+	__u32 seen = 0;
+	bool dead;
 
 	if (!a)
 		return -1;
 	a->key.dport = bpf_htons(port);
-	if (a->ranged && !may_leave_from(a->key.protocol, port))
-		return -1;
 	taken = a->fresh ? NULL : bpf_map_lookup_elem(&flows, &a->key);
 	if (taken) {
-		const __u32 seen = taken->seen;
-		bool dead;
-
-		if (a->key.protocol == IPPROTO_TCP)
-			merge(&a->key, taken);
+		seen = taken->seen;
 		dead = flow_dead(&a->key, taken, a->reply.seen);
-
 		if (!seen)
 			return -1;
 		/* It is this flow's: the other entry was lost, or another CPU is just before us. */
 		if (taken->from_ifindex == a->reply.from_ifindex && taken->to_ifindex == a->reply.to_ifindex &&
 		    same_tuple(&taken->to, &a->reply.to))
 			return adopt(a, taken, seen, dead || a->opens);
+	}
+	/* Asked behind what has begun: its port may have been published since. */
+	if (a->ranged && !may_leave_from(a->key.protocol, port))
+		return -1;
+	if (taken) {
 		if (!dead && !host_end_gone(taken->to_ifindex) && !host_end_gone(taken->from_ifindex)) {
 			if (!flow_closed(taken))
 				return -1;
@@ -162,7 +144,6 @@ __global int claim_port(struct __sk_buff *skb, struct attempt *a, const struct s
 {
 	__u32 own, span, at, step;
 	__u64 first;
-	const word *address;
 
 	if (!a || !tuple)
 		return -1;
@@ -176,8 +157,7 @@ __global int claim_port(struct __sk_buff *skb, struct attempt *a, const struct s
 	span = (a->port_high - a->port_low + 1) & 0x1ffff;
 	if (!span)
 		return -1;
-	address = (const word *)tuple->source;
-	first = mix(mix(flow_secret ^ address[0]) ^ address[1] ^ (__u64)own << 8 ^ tuple->protocol);
+	first = socket_hash(tuple);
 	step = strides[first >> 32 & (STRIDES - 1)];
 	step = span % step ? step % span : 1;
 	at = first % span;
@@ -223,9 +203,23 @@ static __always_inline struct attempt *flow_begin(const struct packet *packet, c
 	a->original.from_ifindex = from;
 	a->original.to_ifindex = to;
 	a->original.state = SHUNT_FLOW_ORIGINAL;
-	a->original.state = next_state(packet->tcp, &a->original, SHUNT_FLOW_ORIGINAL);
+	a->original.state = next_state(packet->tcp, true, from, SHUNT_FLOW_ORIGINAL);
 	a->original.seen = a->reply.seen = now;
 	return a;
+}
+
+/**
+ * flow_claim() - makes the reply's entry of the flow that flow_begin() has prepared (F1, F7), and prepares the original one.
+ *
+ * Return: 0, or -1 if there is no port for it.
+ */
+static __always_inline int flow_claim(struct __sk_buff *skb, struct packet *packet, struct attempt *a)
+{
+	a->reply.state = a->original.state & ~SHUNT_FLOW_ORIGINAL;
+	if (claim_port(skb, a, &packet->tuple))
+		return -1;
+	invert(&a->original.to, &a->key);
+	return 0;
 }
 
 /**
@@ -238,10 +232,8 @@ static __always_inline struct shunt_flow *flow_make(struct __sk_buff *skb, struc
 	struct shunt_flow *first;
 	struct shunt_tuple reply;
 
-	a->reply.state = a->original.state & ~SHUNT_FLOW_ORIGINAL;
-	if (claim_port(skb, a, &packet->tuple))
+	if (flow_claim(skb, packet, a))
 		return NULL;
-	invert(&a->original.to, &a->key);
 	if (likely(bpf_map_update_elem(&flows, &packet->tuple, &a->original, BPF_NOEXIST) == 0))
 		return &a->original;
 	/* It may be that the other CPU has adopted what we claimed. */

@@ -65,7 +65,7 @@ static __noinline struct shortcut *new_shortcut(struct __sk_buff *skb, const str
 	s->head_mask = ipv4 ? HEAD4_MASK : HEAD6_MASK;
 	s->head = ipv4 ? HEAD4 : HEAD6(tuple->protocol);
 	s->ports = ports;
-	s->place = place | (ipv4 ? 0 : PLACE_IP6);
+	s->place = place;
 	s->ifindex = skb->ifindex;
 	s->until = bpf_jiffies64() + shortcut_ticks;
 	s->protocol = tuple->protocol;
@@ -217,6 +217,7 @@ static __noinline struct shortcut *shortcut_flow(struct __sk_buff *skb, const st
 	if (!s)
 		return NULL;
 	s->flow = true;
+	s->original = flow->state & SHUNT_FLOW_ORIGINAL;
 	if (flow->state & SHUNT_FLOW_AS_IS)
 		return s;
 	if ((packet->ipv4 ? (void *)(ip + 1) : (void *)(ip6 + 1)) + sizeof(s->to_ports) > packet_end(skb)) {
@@ -248,7 +249,7 @@ static __noinline struct shortcut *shortcut_begin(const struct shortcut *s, bool
 	if (!begin || begin == s || s->protocol != IPPROTO_TCP)
 		return NULL;
 	__builtin_memcpy(begin, s, sizeof(*begin));
-	begin->place = PLACE_BEGIN | (ipv4 ? 0 : PLACE_IP6);
+	begin->place = PLACE_BEGIN;
 	return begin;
 }
 

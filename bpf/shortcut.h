@@ -15,7 +15,7 @@
  * S3. Who never stops still comes by the long way eight times a second. There a flow is kept alive, the routing table asked, a
  *     neighbour looked for.
  * S4. Fragments, ICMP and RST are not for here, nor SYN where a connection is known. One that is accepted (SYN and ACK), or that
- *     one side ends (FIN), is told to the one entry that the packet finds, if it is alive: F7 in flow.h.
+ *     one side ends (FIN), is told to the reply's entry of its flow, if it is alive: F7 in flow.h.
  * S5. A connection that begins (SYN) needs no routing table where the last one between the same addresses has just begun: begin.h.
  * S6. What goes out is addressed as the neighbour was when the way was last asked for, if that is of an Ethernet uplink.
  *
@@ -40,7 +40,6 @@ enum place {
 	PLACE_PORTS,
 	PLACE_TO_CT,		/* on, from a host end */
 	PLACE_BEGIN,		/* by addresses: how a connection begins */
-	PLACE_IP6 = 0x80,	/* added where the addresses are IPv6's: the first 8 bytes of these could be made to look like IPv4's */
 };
 
 enum shortcut_way {
@@ -54,10 +53,10 @@ enum shortcut_way {
 struct shortcut {
 	__u64 address[4];	/* as in the network header: source and destination; IPv4's both in the first */
 	__u64 until;		/* jiffies */
-	__u64 head, head_mask;	/* the first 8 bytes of the network header, as far as they matter */
+	__u64 head, head_mask;	/* the first 8 bytes of the network header, as far as they matter: IPv4's and IPv6's are never alike */
 	__u32 ifindex;		/* the device that it came in by; 0: this is none */
 	__u32 ports;		/* source and destination, as in the transport header; PLACE_ADDRESSES, PLACE_TO_CT: no matter */
-	__u8 place;		/* enum place, | PLACE_IP6 */
+	__u8 place;		/* enum place */
 	__u8 protocol;		/* IPPROTO_TCP or IPPROTO_UDP */
 	__u8 way;		/* enum shortcut_way */
 	bool translated;	/* to_address and to_ports are not the same as before */
@@ -70,6 +69,7 @@ struct shortcut {
 	__u16 ports_delta;
 	__u16 transport_delta;	/* the sum of both */
 	bool flow;		/* S4 */
+	bool original;		/* of its flow, this is the direction that it began in */
 	bool any;		/* PLACE_BEGIN, in: published on all addresses */
 	__u8 mac[ETH_ALEN];	/* PLACE_BEGIN, out: of the container's end */
 	__u32 back_size;	/* the same: as size, for the answers */
@@ -142,7 +142,7 @@ static __always_inline bool fits(const struct shortcut *s, const enum place plac
 	const __u32 *ports = ipv4 ? (const __u32 *)(ip + 1) : (const __u32 *)(ip6 + 1);
 
 	return s && same_addresses(s, address, ipv4) && (*(const word *)network & s->head_mask) == s->head &&
-	       s->place == (place | (ipv4 ? 0 : PLACE_IP6)) && (!ipv4 || s->protocol == ip->protocol) && s->ifindex == ifindex &&
+	       s->place == place && (!ipv4 || s->protocol == ip->protocol) && s->ifindex == ifindex &&
 	       (place != PLACE_PORTS || s->ports == *ports);
 }
 
