@@ -13,6 +13,19 @@
 #include "learn.h"
 #include "publish.h"
 
+/* Addresses as the network header of what comes back has them. */
+static __always_inline void in_return(__u64 *ret, const __u64 *address, bool ipv4)
+{
+	if (ipv4) {
+		ret[0] = address[0] << 32 | address[0] >> 32;
+	} else {
+		ret[0] = address[2];
+		ret[1] = address[3];
+		ret[2] = address[0];
+		ret[3] = address[1];
+	}
+}
+
 /* The tuple of packets that a shortcut is for. */
 static __always_inline void tuple_like(struct shunt_tuple *ret, const struct shortcut *s, __u32 ports, bool ipv4)
 {
@@ -22,53 +35,50 @@ static __always_inline void tuple_like(struct shunt_tuple *ret, const struct sho
 	ret->protocol = s->protocol;
 }
 
-/* What packets become. */
-static __always_inline void becomes(struct shortcut *s, const struct shunt_tuple *to, bool ipv4)
-{
-	s->translated = true;
-	in_header(s->to_address, to, ipv4);
-	s->to_ports = ports_of(to);
-	shortcut_deltas(s, ipv4);
-}
-
 /*
- * The shortcut for a connection's packets: as for those that it is like, but that they become @to. Return: NULL if there is no place
- * for it.
+ * The shortcut for a connection's packets: as for those that it is like, but for their ports. Return: NULL if there is no place for
+ * it.
  */
-static __always_inline struct shortcut *packets_like(struct __sk_buff *skb, const struct shortcut *like, const struct shunt_tuple *tuple,
-					     const struct shunt_tuple *to, bool original, bool ipv4)
+static __always_inline struct shortcut *packets_like(const struct shortcut *like, __u32 ports, __u32 to_ports, bool original, bool ipv4)
 {
-	struct shortcut *s = new_shortcut(skb, tuple, ipv4, PLACE_PORTS, like);
+	const __u64 hash = ipv4 ? address_hash(like->address, true) : address_hash(like->address, false);
+	struct shortcut *s = shortcut_at(port_hash(hash, ports));
 
-	if (!s)
+	if (!s || s == like)
 		return NULL;
-	s->flow = true;
+	__builtin_memcpy(s, like, sizeof(*s));
+	s->place = PLACE_PORTS;
 	s->original = original;
-	s->until = like->until;
-	s->head = like->head;
-	s->head_mask = like->head_mask;
-	s->way = like->way;
-	s->size = like->size;
-	s->to_ifindex = like->to_ifindex;
-	s->endpoint = like->endpoint;
-	s->hop = like->hop;
-	if (to)
-		becomes(s, to, ipv4);
+	s->ports = ports;
+	s->to_ports = to_ports;
+	shortcut_port_deltas(s);
 	return s;
 }
 
-/* The answers to what goes out like @like, and has the flow that is prepared in @a. */
-static __always_inline void answers_like(struct __sk_buff *skb, const struct shortcut *like, const struct attempt *a, bool ipv4)
+/* The answers to what goes out like @like. */
+static __always_inline void answers_like(const struct shortcut *like, __u32 ports, __u32 to_ports, bool ipv4)
 {
-	struct shortcut *s = new_shortcut(skb, &a->key, ipv4, PLACE_PORTS, like);
+	__u64 address[4] = {}, hash;
+	struct shortcut *s;
 
-	if (!s)
+	in_return(address, like->to_address, ipv4);
+	hash = ipv4 ? address_hash(address, true) : address_hash(address, false);
+	s = shortcut_at(port_hash(hash, ports));
+	if (!s || s == like)
 		return;
-	s->flow = true;
-	s->until = like->until;
+	__builtin_memcpy(s, like, sizeof(*s));
+	__builtin_memcpy(s->address, address, sizeof(s->address));
+	in_return(s->to_address, like->address, ipv4);
+	s->head_mask = ipv4 ? HEAD4_MASK : HEAD6_MASK;
+	s->head = ipv4 ? HEAD4 : HEAD6(IPPROTO_TCP);
+	s->place = PLACE_PORTS;
+	s->original = false;
+	s->ports = ports;
+	s->to_ports = to_ports;
+	s->addresses_delta = ~like->addresses_delta;
+	shortcut_port_deltas(s);
 	s->ifindex = like->to_ifindex;
-	becomes(s, &a->reply.to, ipv4);
-	s->endpoint = s->to_ifindex = like->endpoint;
+	s->to_ifindex = like->endpoint;
 	s->size = L3 + like->back_size;
 	s->way = WAY_IN;
 	__builtin_memcpy(s->ethernet, like->mac, ETH_ALEN);
@@ -91,11 +101,11 @@ static __noinline struct shortcut *begin_out(struct __sk_buff *skb, const struct
 	a->original.uplink = like->to_ifindex;
 	a->port_low = like->to_ports & 0xffff;
 	a->port_high = like->to_ports >> 16;
-	a->host = a->ranged = a->fresh = true;
-	if (flow_claim(skb, &packet, a))
+	a->host = a->ranged = true;
+	if (flow_claim(skb, &packet, a, first_port(&packet.tuple, a->port_low, a->port_high)))
 		return NULL;
-	answers_like(skb, like, a, ipv4);
-	return packets_like(skb, like, &packet.tuple, &a->original.to, true, ipv4);
+	answers_like(like, ports_of(&a->key), ports_of(&a->reply.to), ipv4);
+	return packets_like(like, ports, ports_of(&a->original.to), true, ipv4);
 }
 
 /* Somebody out there begins a connection with a published port. Return: its shortcut, or NULL. */
@@ -112,18 +122,18 @@ static __noinline struct shortcut *begin_in(struct __sk_buff *skb, const struct 
 	a = flow_begin(&packet, to.source, to.destination, ((const __be16 *)&like->to_ports)[1], 0, like->endpoint, flow_clock());
 	if (!a)
 		return NULL;
-	a->fresh = true;
-	if (flow_make(skb, &packet, a) != &a->original)
+	if (flow_make(skb, &packet, a, bpf_ntohs(packet.tuple.sport)) != &a->original)
 		return NULL;
 	publish_count(&packet.tuple, like->endpoint, like->any ? PUBLISH_ANY : PUBLISH_EXACT);
-	return packets_like(skb, like, &packet.tuple, &a->original.to, true, ipv4);
+	return packets_like(like, ports, ports_of(&a->original.to), true, ipv4);
 }
 
 /* A container accepts a connection. Return: the shortcut of its answers, or NULL. */
-static __noinline struct shortcut *answer(struct __sk_buff *skb, const struct shortcut *like, __u32 ports, bool ipv4)
+static __noinline struct shortcut *answer(const struct shortcut *like, __u32 ports, bool ipv4)
 {
 	struct shunt_tuple tuple = {}, to;
 	struct shunt_flow *flow;
+	struct shortcut *s;
 
 	tuple_like(&tuple, like, ports, ipv4);
 	flow = bpf_map_lookup_elem(&flows, &tuple);
@@ -132,7 +142,13 @@ static __noinline struct shortcut *answer(struct __sk_buff *skb, const struct sh
 		return NULL;
 	to = flow->to;
 	flow->state = next_state(TCP_SYN | TCP_ACK, false, true, flow->state);
-	return packets_like(skb, like, &tuple, flow->state & SHUNT_FLOW_AS_IS ? NULL : &to, false, ipv4);
+	s = packets_like(like, ports, ports_of(&to), false, ipv4);
+	if (!s)
+		return NULL;
+	s->translated = !(flow->state & SHUNT_FLOW_AS_IS);
+	in_header(s->to_address, &to, ipv4);	/* one of several that the host may have */
+	shortcut_deltas(s, ipv4);
+	return s;
 }
 
 /**
@@ -167,29 +183,25 @@ static __noinline struct shortcut *begin_connection(struct __sk_buff *skb, bool 
 		return NULL;
 	if (!out)
 		return ((const __be16 *)&ports)[1] == ((const __be16 *)&like->ports)[1] ? begin_in(skb, like, ports, ipv4) : NULL;
-	return flags == TCP_SYN ? begin_out(skb, like, ports, ipv4) : answer(skb, like, ports, ipv4);
+	return flags == TCP_SYN ? begin_out(skb, like, ports, ipv4) : answer(like, ports, ipv4);
 }
 
 /* The key of the reply's entry of a shortcut's flow, and the ports that it leads to. */
 static __always_inline __u32 reply_of(const struct shortcut *s, struct shunt_tuple *ret_key, bool ipv4)
 {
 	const __u32 to_ports = s->translated ? s->to_ports : s->ports;
-	const __be16 *ports = (const __be16 *)&s->ports;
-	struct shunt_tuple to = {};
-	__be16 back[2];
+	__u64 back[4] = {};
 
 	if (!s->original) {
 		tuple_like(ret_key, s, s->ports, ipv4);
 		return to_ports;
 	}
-	from_header(&to, s->translated ? s->to_address : s->address, ipv4);
-	to.sport = ((const __be16 *)&to_ports)[0];
-	to.dport = ((const __be16 *)&to_ports)[1];
-	to.protocol = s->protocol;
-	invert(ret_key, &to);
-	back[0] = ports[1];
-	back[1] = ports[0];
-	return *(__u32 *)back;
+	in_return(back, s->translated ? s->to_address : s->address, ipv4);
+	from_header(ret_key, back, ipv4);
+	ret_key->sport = ((const __be16 *)&to_ports)[1];
+	ret_key->dport = ((const __be16 *)&to_ports)[0];
+	ret_key->protocol = s->protocol;
+	return s->ports << 16 | s->ports >> 16;
 }
 
 /**

@@ -135,8 +135,7 @@ static const __u32 strides[STRIDES] = { 7919, 7927, 7933, 7937, 7949, 7951, 7963
  * claim_port() - finds a port for a flow, and claims it.
  * @tuple: the flow's, as its first packet has it
  *
- * Its own port if it is of the range; else the one that all flows of its socket try first; and then others, unless it is to be
- * fresh.
+ * Its own port if it is of the range; else the one that all flows of its socket try first; and then others.
  *
  * Return: 0, or -1 if none of TRIES is free.
  */
@@ -151,8 +150,6 @@ __global int claim_port(struct __sk_buff *skb, struct attempt *a, const struct s
 	if ((own >= a->port_low && own <= a->port_high) || !a->ranged) {
 		if (try_port(skb, a, own) == 0)
 			return 0;
-		if (a->fresh)
-			return -1;
 	}
 	span = (a->port_high - a->port_low + 1) & 0x1ffff;
 	if (!span)
@@ -164,8 +161,6 @@ __global int claim_port(struct __sk_buff *skb, struct attempt *a, const struct s
 	for (int i = 0; i < TRIES; i++) {
 		if (try_port(skb, a, a->port_low + at) == 0)
 			return 0;
-		if (a->fresh)
-			return -1;
 		at = (at + step) % span;
 	}
 	if (!a->closed_port)
@@ -210,13 +205,15 @@ static __always_inline struct attempt *flow_begin(const struct packet *packet, c
 
 /**
  * flow_claim() - makes the reply's entry of the flow that flow_begin() has prepared (F1, F7), and prepares the original one.
+ * @port: the only one that it may have, to be had without ado; 0: any, by any means
  *
  * Return: 0, or -1 if there is no port for it.
  */
-static __always_inline int flow_claim(struct __sk_buff *skb, struct packet *packet, struct attempt *a)
+static __always_inline int flow_claim(struct __sk_buff *skb, struct packet *packet, struct attempt *a, __u32 port)
 {
 	a->reply.state = a->original.state & ~SHUNT_FLOW_ORIGINAL;
-	if (claim_port(skb, a, &packet->tuple))
+	a->fresh = port;
+	if (port ? try_port(skb, a, port) : claim_port(skb, a, &packet->tuple))
 		return -1;
 	invert(&a->original.to, &a->key);
 	return 0;
@@ -224,15 +221,16 @@ static __always_inline int flow_claim(struct __sk_buff *skb, struct packet *pack
 
 /**
  * flow_make() - makes both entries of the flow that flow_begin() has prepared (F1).
+ * @port: as flow_claim() has it
  *
  * Return: the original one, or NULL if there is no port for it.
  */
-static __always_inline struct shunt_flow *flow_make(struct __sk_buff *skb, struct packet *packet, struct attempt *a)
+static __always_inline struct shunt_flow *flow_make(struct __sk_buff *skb, struct packet *packet, struct attempt *a, __u32 port)
 {
 	struct shunt_flow *first;
 	struct shunt_tuple reply;
 
-	if (flow_claim(skb, packet, a))
+	if (flow_claim(skb, packet, a, port))
 		return NULL;
 	if (likely(bpf_map_update_elem(&flows, &packet->tuple, &a->original, BPF_NOEXIST) == 0))
 		return &a->original;

@@ -42,12 +42,10 @@ static __always_inline __u32 ports_of(const struct shunt_tuple *tuple)
 
 /**
  * new_shortcut() - the place of packets like this one, of @tuple, with all filled in but where they go.
- * @like: one that must stay, or NULL
  *
  * Return: NULL if there is none.
  */
-static __noinline struct shortcut *new_shortcut(struct __sk_buff *skb, const struct shunt_tuple *tuple, bool ipv4, enum place place,
-						const struct shortcut *like)
+static __noinline struct shortcut *new_shortcut(struct __sk_buff *skb, const struct shunt_tuple *tuple, bool ipv4, enum place place)
 {
 	const __u32 ports = ports_of(tuple);
 	struct shortcut *s;
@@ -58,7 +56,7 @@ static __noinline struct shortcut *new_shortcut(struct __sk_buff *skb, const str
 	in_header(address, tuple, ipv4);
 	hash = ipv4 ? address_hash(address, true) : address_hash(address, false);
 	s = shortcut_at(place == PLACE_PORTS ? port_hash(hash, ports) : place == PLACE_TO_CT ? port_hash(hash, TO_CT) : hash);
-	if (!s || s == like)
+	if (!s)
 		return NULL;
 	__builtin_memset(s, 0, sizeof(*s));
 	__builtin_memcpy(s->address, address, sizeof(s->address));
@@ -108,7 +106,7 @@ static __noinline struct shortcut *shortcut_plain(struct __sk_buff *skb, __u8 wa
 	tuple.dport = ports[1];
 	if (way == WAY_OUT)
 		by_ports = tracked || routed_by_ports(skb, ipv4) || (!ipv4 && label_matters(skb));
-	s = new_shortcut(skb, &tuple, ipv4, by_ports ? PLACE_PORTS : way == WAY_TO ? PLACE_TO_CT : PLACE_ADDRESSES, NULL);
+	s = new_shortcut(skb, &tuple, ipv4, by_ports ? PLACE_PORTS : way == WAY_TO ? PLACE_TO_CT : PLACE_ADDRESSES);
 	if (!s)
 		return NULL;
 	s->way = way;
@@ -185,7 +183,13 @@ static __always_inline void shortcut_to(struct __sk_buff *skb, __u32 endpoint)
 	shortcut_leads(s, 0, 0, endpoint);
 }
 
-/* By how much checksums grow. */
+/* By how much checksums grow; the same where the addresses' share is known. */
+static __always_inline void shortcut_port_deltas(struct shortcut *s)
+{
+	s->ports_delta = sum16((__u64)(__u32)~s->ports + s->to_ports);
+	s->transport_delta = sum16((__u64)s->addresses_delta + s->ports_delta);
+}
+
 static __always_inline void shortcut_deltas(struct shortcut *s, bool ipv4)
 {
 	__u64 delta = 0;
@@ -193,8 +197,7 @@ static __always_inline void shortcut_deltas(struct shortcut *s, bool ipv4)
 	for (int i = 0; i < (ipv4 ? 2 : 8); i++)
 		delta += (__u64)~((__u32 *)s->address)[i] + ((__u32 *)s->to_address)[i];
 	s->addresses_delta = sum16(delta);
-	s->ports_delta = sum16((__u64)~s->ports + s->to_ports);
-	s->transport_delta = sum16((__u64)s->addresses_delta + s->ports_delta);
+	shortcut_port_deltas(s);
 }
 
 /**
@@ -213,7 +216,7 @@ static __noinline struct shortcut *shortcut_flow(struct __sk_buff *skb, const st
 
 	if (packet->kind != KIND_WHOLE || packet->fragment || packet->transport != headers)
 		return NULL;
-	s = new_shortcut(skb, &packet->tuple, packet->ipv4, PLACE_PORTS, NULL);
+	s = new_shortcut(skb, &packet->tuple, packet->ipv4, PLACE_PORTS);
 	if (!s)
 		return NULL;
 	s->flow = true;

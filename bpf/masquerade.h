@@ -97,7 +97,7 @@ static __always_inline struct shunt_flow *masquerade(struct __sk_buff *skb, stru
 	a->port_low = from->port_low;
 	a->port_high = from->port_high;
 	a->host = a->ranged = true;
-	return flow_make(skb, packet, a);
+	return flow_make(skb, packet, a, 0);
 }
 
 /*
@@ -186,11 +186,12 @@ static __noinline void shortcut_begin_out(struct __sk_buff *skb, const struct sh
 	if (!begin)
 		return;
 	begin->translated = true;
-	if (ipv4) {
+	__builtin_memcpy(begin->to_address, begin->address, sizeof(begin->to_address));
+	if (ipv4)
 		((__u32 *)begin->to_address)[0] = fib->ipv4_src;
-	} else {
+	else
 		copy6((__u8 *)begin->to_address, fib->ipv6_src);
-	}
+	shortcut_deltas(begin, ipv4);
 	begin->to_ports = from->port_low | (__u32)from->port_high << 16;
 	begin->back_size = from->mtu;
 	__builtin_memcpy(begin->mac, me->mac, ETH_ALEN);

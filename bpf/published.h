@@ -104,7 +104,7 @@ static __noinline struct shunt_flow *publish_from_wire(struct __sk_buff *skb, st
 	/* Only if the container speaks with the same port out there already, by another of ours. */
 	a->port_low = 1024;
 	a->port_high = 65535;
-	flow = flow_make(skb, packet, a);
+	flow = flow_make(skb, packet, a, 0);
 	if (flow)
 		publish_count(&packet->tuple, backend.ifindex, packet->published);
 	return flow;
@@ -128,7 +128,7 @@ static __noinline int publish_hairpin(struct __sk_buff *skb, struct shunt_interf
 	a->ranged = from->port_high;
 	a->port_low = from->port_high ? from->port_low : 1024;
 	a->port_high = from->port_high ?: 65535;
-	if (!flow_make(skb, packet, a))
+	if (!flow_make(skb, packet, a, 0))
 		return -1;
 	publish_count(&packet->tuple, backend.ifindex, packet->published);
 	return 0;

@@ -141,9 +141,8 @@ static __always_inline bool fits(const struct shortcut *s, const enum place plac
 	const word *address = ipv4 ? (const word *)&ip->saddr : (const word *)&ip6->saddr;
 	const __u32 *ports = ipv4 ? (const __u32 *)(ip + 1) : (const __u32 *)(ip6 + 1);
 
-	return s && same_addresses(s, address, ipv4) && (*(const word *)network & s->head_mask) == s->head &&
-	       s->place == place && (!ipv4 || s->protocol == ip->protocol) && s->ifindex == ifindex &&
-	       (place != PLACE_PORTS || s->ports == *ports);
+	return s && s->place == place && same_addresses(s, address, ipv4) && (*(const word *)network & s->head_mask) == s->head &&
+	       (!ipv4 || s->protocol == ip->protocol) && s->ifindex == ifindex && (place != PLACE_PORTS || s->ports == *ports);
 }
 
 /* Return: whether the length of a header without options or extensions agrees with the packet's, as in header4_sane() and header6_sane() */
