@@ -3,8 +3,8 @@
  * begin.h - a connection begins by shortcut (S5 in shortcut.h), and says so to its flow when it is accepted, and when it ends (S4).
  *
  * Who begins one connection begins more, to the same address: a proxy, a database's client, a browser. Where it went out is known
- * then, and with which address, or who answers there. All that is left is what makes a flow this one: its port, and its two entries,
- * if both are to be had at once. Else, as if a port is taken, the long way knows what to do.
+ * then, and with which address, or who answers there. All that is left is what makes a flow this one: its port, and its entries, if
+ * they are to be had at once. Else, as if a port is taken, the long way knows what to do.
  */
 #ifndef SHUNT_BPF_BEGIN_H
 #define SHUNT_BPF_BEGIN_H
