@@ -9,28 +9,17 @@
 #include "learn.h"
 
 /*
- * From netkit, redirecting means to send by the receiver's host end, where shunt_to_ct counts it; there is no shorter
+ * From netkit, redirecting means to send by the receiver's host end, where shunt_to_ct sees it; there is no shorter
  * way, since bpf_redirect_peer() works at tcx ingress only. From veth, that is where we are.
  */
 static __always_inline int cross(struct __sk_buff *skb, struct shunt_interface *from, struct ethhdr *eth,
 				 struct shunt_address *to)
 {
-	struct shunt_interface *receiver;
-
 	if ((from->flags | to->flags) & SHUNT_F_ETHERNET) {
 		__builtin_memcpy(eth->h_dest, to->mac, ETH_ALEN);
 		__builtin_memcpy(eth->h_source, to->mac, ETH_ALEN);
 	}
-	if (likely(skb->ingress_ifindex == 0)) {
-		count_tx(from, skb->len);
-		return bpf_redirect(to->ifindex, 0);
-	}
-	receiver = bpf_map_lookup_elem(&interfaces, &to->ifindex);
-	if (!receiver)
-		return drop(from, SHUNT_DROP_NO_ENDPOINT);
-	count_tx(from, skb->len);
-	count_rx(receiver, skb->len);
-	return bpf_redirect_peer(to->ifindex, 0);
+	return likely(skb->ingress_ifindex == 0) ? bpf_redirect(to->ifindex, 0) : bpf_redirect_peer(to->ifindex, 0);
 }
 
 /**
@@ -59,7 +48,7 @@ static __always_inline int to_container(struct __sk_buff *skb, struct shunt_inte
 			return drop(from, SHUNT_DROP_MALFORMED);
 	}
 	if (unlikely((from->flags | to->flags) & SHUNT_F_KERNEL))
-		return pass(skb, from);
+		return pass(from);
 	if (unlikely(size > to->mtu))
 		return too_big(skb, from, to->mtu, SHUNT_F_MASQUERADE4);
 	if (likely(skb->ingress_ifindex == 0 && !tracked && !((from->flags | to->flags) & SHUNT_F_ETHERNET)))

@@ -62,12 +62,10 @@ static __noinline int bounce(struct __sk_buff *skb, struct shunt_interface *me, 
 }
 
 /* The last step: the container sees its own MAC address, or zeroes in l3 mode, and none of the wire's. */
-static __always_inline int hand_over(struct __sk_buff *skb, struct shunt_interface *me, struct ethhdr *eth, const __u8 *mac,
-				     __u32 ifindex)
+static __always_inline int hand_over(struct ethhdr *eth, const __u8 *mac, __u32 ifindex)
 {
 	__builtin_memcpy(eth->h_dest, mac, ETH_ALEN);
 	__builtin_memcpy(eth->h_source, mac, ETH_ALEN);
-	count_rx(me, skb->len);
 	return bpf_redirect_peer(ifindex, 0);
 }
 
@@ -114,7 +112,7 @@ static __always_inline int deliver4(struct __sk_buff *skb, struct shunt_interfac
 		return bounce(skb, me, to->ifindex, COMPLAIN_TOO_BIG, NULL);
 	decrease_ttl4(ip);
 	shortcut_inside(skb, to, SHUNT_F_MASQUERADE4, l3);
-	return hand_over(skb, me, eth, to->mac, to->ifindex);
+	return hand_over(eth, to->mac, to->ifindex);
 }
 
 static __always_inline int deliver6(struct __sk_buff *skb, struct shunt_interface *me, struct shunt_address *to,
@@ -131,7 +129,7 @@ static __always_inline int deliver6(struct __sk_buff *skb, struct shunt_interfac
 		return bounce(skb, me, to->ifindex, COMPLAIN_TOO_BIG, NULL);
 	decrease_ttl6(skb, ip);
 	shortcut_inside(skb, to, SHUNT_F_MASQUERADE6, l3);
-	return hand_over(skb, me, eth, to->mac, to->ifindex);
+	return hand_over(eth, to->mac, to->ifindex);
 }
 
 #endif

@@ -19,7 +19,7 @@ static __always_inline int by_stack(struct __sk_buff *skb, struct shunt_interfac
 	int verdict;
 
 	if (likely(!(from->flags & SHUNT_F_ALLOW)))
-		return perhaps || from->flags & SHUNT_F_PUBLISHED ? TO_HOST : pass(skb, from);
+		return perhaps || from->flags & SHUNT_F_PUBLISHED ? TO_HOST : pass(from);
 	verdict = let_out(skb, from, NULL);
 	return verdict == UNDECIDED ? TO_HOST : verdict;
 }
@@ -68,7 +68,7 @@ static __noinline int from_ct4(struct __sk_buff *skb, struct shunt_interface *fr
 	if (unlikely(answer || on_link || from->flags & SHUNT_F_INTERNAL))
 		return unrouted(skb, from, answer, ip->ttl > 1 ? fib.mtu_result : 0, on_link);
 	if (unlikely(uplink_kind(fib.ifindex) < 0))
-		return pass(skb, from);
+		return pass(from);
 	if (unlikely(ip->ttl <= 1))
 		return ttl_used_up(skb, from);
 	if (from->flags & (SHUNT_F_MASQUERADE4 | SHUNT_F_PUBLISHED | SHUNT_F_ALLOW)) {
@@ -83,7 +83,6 @@ static __noinline int from_ct4(struct __sk_buff *skb, struct shunt_interface *fr
 	decrease_ttl4(ip);
 	if (!(from->flags & SHUNT_F_ALLOW))
 		shortcut_out(skb, &fib, from->flags & (SHUNT_F_MASQUERADE4 | SHUNT_F_PUBLISHED));
-	count_tx(from, skb->len);
 	return send_by(&fib);
 }
 
@@ -130,7 +129,7 @@ static __noinline int from_ct6(struct __sk_buff *skb, struct shunt_interface *fr
 	if (unlikely(answer || on_link || from->flags & SHUNT_F_INTERNAL))
 		return unrouted(skb, from, answer, ip->hop_limit > 1 ? fib.mtu_result : 0, on_link);
 	if (unlikely(uplink_kind(fib.ifindex) < 0))
-		return pass(skb, from);
+		return pass(from);
 	if (unlikely(ip->hop_limit <= 1))
 		return ttl_used_up(skb, from);
 	if (from->flags & (SHUNT_F_MASQUERADE6 | SHUNT_F_PUBLISHED | SHUNT_F_ALLOW)) {
@@ -145,7 +144,6 @@ static __noinline int from_ct6(struct __sk_buff *skb, struct shunt_interface *fr
 	decrease_ttl6(skb, ip);
 	if (!(from->flags & SHUNT_F_ALLOW))
 		shortcut_out(skb, &fib, from->flags & (SHUNT_F_MASQUERADE6 | SHUNT_F_PUBLISHED));
-	count_tx(from, skb->len);
 	return send_by(&fib);
 }
 

@@ -103,7 +103,7 @@ static __noinline int deliver_flow(struct __sk_buff *skb, __u32 base, struct pac
 		if (packet->published & PUBLISH_ALONE && !(me->flags & SHUNT_F_ALLOW))
 			shortcut_begin_in(s, packet);
 	}
-	return hand_over(skb, me, eth, mac, ifindex);
+	return hand_over(eth, mac, ifindex);
 }
 
 /*

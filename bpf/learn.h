@@ -114,13 +114,12 @@ static __noinline struct shortcut *shortcut_plain(struct __sk_buff *skb, __u8 wa
 	return s;
 }
 
-/* Where it leads. @ifindex: the device, @size: bytes, network layer, @endpoint: the host end of who is to count it */
+/* Where it leads. @ifindex: the device, @size: bytes, network layer, @endpoint: the host end of who sends or receives it */
 static __always_inline void shortcut_leads(struct shortcut *s, __u32 ifindex, __u32 size, __u32 endpoint)
 {
 	s->to_ifindex = ifindex;
 	s->size = L3 + size;
 	s->endpoint = endpoint;
-	claim_tally(endpoint);
 }
 
 /* Out, by the way that the routing table told. */
@@ -174,13 +173,9 @@ static __always_inline void shortcut_across(struct __sk_buff *skb, __u32 ifindex
 }
 
 /* On into a container, from its host end. */
-static __always_inline void shortcut_to(struct __sk_buff *skb, __u32 endpoint)
+static __always_inline void shortcut_to(struct __sk_buff *skb)
 {
-	struct shortcut *s = shortcut_plain(skb, WAY_TO, false);
-
-	if (!s)
-		return;
-	shortcut_leads(s, 0, 0, endpoint);
+	shortcut_plain(skb, WAY_TO, false);
 }
 
 /* By how much checksums grow; the same where the addresses' share is known. */

@@ -126,13 +126,6 @@ struct {
 	__type(value, __u32);
 } uplinks SEC(".maps");
 
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, SHUNT_TALLIES);
-	__type(key, __u32);
-	__type(value, struct shunt_tally);
-} tallies SEC(".maps");
-
 /*
  * How often something may still be done. Both maps are the datapath's own: not pinned, they live as long as the programs.
  */

@@ -217,7 +217,6 @@ static __noinline int send_out(struct __sk_buff *skb, struct shunt_interface *fr
 		if (hides(from, packet->tuple.destination, packet->ipv4))
 			shortcut_begin_out(skb, s, from, fib);
 	}
-	count_tx(from, skb->len);
 	return send_by(fib);
 }
 
@@ -289,14 +288,14 @@ __global int to_host(struct __sk_buff *skb, struct shunt_interface *from)
 	if (!from)
 		return DROP;
 	if (read_packet(skb, L3, &packet) || (packet.kind == KIND_LATER && fragment_ports(&packet)))
-		return pass(skb, from);
+		return pass(from);
 	flow = bpf_map_lookup_elem(&flows, &packet.tuple);
 	/* What the host's stack is to route to the wire, it does. */
 	if (flow && flow->from_ifindex == skb->ifindex && (flow_settled(&packet, flow, now) || flow_renew(&packet, flow, now) == 0)) {
 		if (flow->to_ifindex)
 			return UNDECIDED;
 		if (to_stack(from, flow))
-			return pass(skb, from);
+			return pass(from);
 		/* Else it was to the wire, before the host had the address. */
 	}
 	/* What is published is a way into its own network, not out of this one. */
@@ -309,7 +308,7 @@ __global int to_host(struct __sk_buff *skb, struct shunt_interface *from)
 			return drop(from, SHUNT_DROP_NOT_ALLOWED);
 	}
 	stays_as_is(from, &packet, skb->ifindex, now);
-	return pass(skb, from);
+	return pass(from);
 }
 
 #endif

@@ -16,7 +16,7 @@
  * @mtu: for COMPLAIN_TOO_BIG
  *
  * The error goes out by the host end, as everything does that the host sends to the container: this works from both
- * hooks, where bpf_redirect_peer() would not, and shunt_to_ct counts it.
+ * hooks, where bpf_redirect_peer() would not.
  *
  * Return: the verdict.
  */
@@ -42,7 +42,7 @@ static __always_inline int too_big(struct __sk_buff *skb, struct shunt_interface
 		if (bpf_skb_load_bytes(skb, L3 + offsetof(struct iphdr, frag_off), &fragment, sizeof(fragment)))
 			return drop(from, SHUNT_DROP_MALFORMED);
 		if (!(fragment & bpf_htons(IP4_DF)) && !(from->flags & hidden))
-			return pass(skb, from);
+			return pass(from);
 	}
 	return refuse(skb, from, SHUNT_DROP_TOO_BIG, COMPLAIN_TOO_BIG, mtu);
 }
@@ -64,7 +64,7 @@ static __always_inline int unrouted(struct __sk_buff *skb, struct shunt_interfac
 				    bool on_link)
 {
 	if (answer == BPF_FIB_LKUP_RET_NOT_FWDED)
-		return pass(skb, from);
+		return pass(from);
 	if (from->flags & SHUNT_F_INTERNAL)
 		return drop(from, SHUNT_DROP_INTERNAL);
 	if (on_link)
@@ -73,7 +73,7 @@ static __always_inline int unrouted(struct __sk_buff *skb, struct shunt_interfac
 	case BPF_FIB_LKUP_RET_FRAG_NEEDED:
 		return mtu ? too_big(skb, from, mtu, SHUNT_F_MASQUERADE4 | SHUNT_F_PUBLISHED) : ttl_used_up(skb, from);
 	case BPF_FIB_LKUP_RET_UNSUPP_LWT:
-		return pass(skb, from);
+		return pass(from);
 	case BPF_FIB_LKUP_RET_UNREACHABLE:
 		return refuse(skb, from, SHUNT_DROP_NO_ROUTE, COMPLAIN_NO_ROUTE, 0);
 	case BPF_FIB_LKUP_RET_PROHIBIT:

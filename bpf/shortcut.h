@@ -11,7 +11,7 @@
  *     routing table was asked); it is checked of each packet (lengths, checksum, TTL, size, TCP's flags); or it may change
  *     behind our back, and is an eighth of a second old at most: an address, a route, a neighbour, a rule, a flow's state.
  * S2. A shortcut leads to a device by its number, as flows do (F5 in flow.h), so that none ever leads to another container. (The
- *     way in from a host end leads nowhere else: it only says who counts.)
+ *     way in from a host end leads nowhere else: it only says that there is one who receives.)
  * S3. Who never stops still comes by the long way eight times a second. There a flow is kept alive, the routing table asked, a
  *     neighbour looked for.
  * S4. Fragments, ICMP and RST are not for here, nor SYN where a connection is known. One that is accepted (SYN and ACK), or that
@@ -47,7 +47,7 @@ enum shortcut_way {
 	WAY_NEIGHBOUR,	/* the same, but that the kernel addresses it */
 	WAY_IN,		/* into a container, from an uplink */
 	WAY_ACROSS,	/* to the host end of another container, on netkit */
-	WAY_TO,		/* into a container, from its host end: on, and counted */
+	WAY_TO,		/* into a container, from its host end: on */
 };
 
 struct shortcut {
@@ -62,7 +62,7 @@ struct shortcut {
 	bool translated;	/* to_address and to_ports are not the same as before */
 	__u32 size;		/* bytes that may go that way at most, Ethernet header included */
 	__u32 to_ifindex;
-	__u32 endpoint;		/* host end of the container in whose tally it counts */
+	__u32 endpoint;		/* host end of the container that sends or receives it; WAY_TO: no matter */
 	__u32 to_ports;		/* PLACE_BEGIN, out: from which one may be chosen, the lowest and the highest */
 	__u64 to_address[4];	/* what they become */
 	__u16 addresses_delta;	/* by how much checksums grow that have the addresses in them */

@@ -73,7 +73,6 @@ int shunt_to_wire_l3(struct __sk_buff *skb)
 /*
  * At tcx egress of the container's own end of a veth pair. An ifb device in the container marks what it sends to pass by
  * all of tcx, the mark survives the crossing, and shunt_from_ct would never see it. netkit runs its programs regardless.
- * Nothing is counted: the interface's number is the container's here.
  */
 SEC("tc")
 int shunt_gate(struct __sk_buff *skb)

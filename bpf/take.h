@@ -108,16 +108,12 @@ static __always_inline bool cut_to_size(struct __sk_buff *skb, const struct shor
 static __always_inline int go(struct __sk_buff *skb, struct shortcut *s, __u8 *eth, const bool ipv4, const bool out, const bool tcp)
 {
 	const __u32 headers = L3 + (ipv4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr)), check = tcp ? CHECK_TCP : CHECK_UDP;
-	struct shunt_tally *tally;
 	__u32 kind = 0;
 
 	if (unlikely(bpf_jiffies64() >= s->until || hops(eth + L3, ipv4) <= 1 || (out && !length_sane(skb, eth + L3, ipv4))))
 		return UNDECIDED;
 	if (skb->len > s->size &&
 	    unlikely(!cut_to_size(skb, s, tcp ? eth[headers + 12] >> 4 << 2 : sizeof(struct udphdr), ipv4)))
-		return UNDECIDED;
-	tally = tally_of(s->endpoint);
-	if (unlikely(!tally || tally->ifindex != s->endpoint))
 		return UNDECIDED;
 	if (out || !ipv4 || s->translated)
 		kind = checksum_kind(skb);
@@ -126,13 +122,6 @@ static __always_inline int go(struct __sk_buff *skb, struct shortcut *s, __u8 *e
 
 	if (s->translated)
 		retell_in_place(skb, s, eth + L3, eth + headers, (__sum16 *)(eth + headers + check), ipv4, tcp, kind);
-	if (out) {
-		tally->tx_packets++;
-		tally->tx_bytes += skb->len;
-	} else {
-		tally->rx_packets++;
-		tally->rx_bytes += skb->len;
-	}
 	if (out && s->way == WAY_ACROSS)
 		return bpf_redirect(s->to_ifindex, 0);
 	if (ipv4)
@@ -183,9 +172,8 @@ static __always_inline int take_shortcut(struct __sk_buff *skb, const bool ipv4,
 }
 
 /**
- * shortcut_to_ct() - counts a packet that the host's stack, or another container, sends to a container.
- *
- * Return: whether there is a shortcut, so that it goes on.
+ * shortcut_to_ct() - Return: whether a packet that the host's stack, or another container, sends to a container goes on as the last
+ * one like it did.
  */
 static __always_inline bool shortcut_to_ct(struct __sk_buff *skb, const bool ipv4)
 {
@@ -193,21 +181,12 @@ static __always_inline bool shortcut_to_ct(struct __sk_buff *skb, const bool ipv
 	struct iphdr *ip = (struct iphdr *)(eth + 1);
 	struct ipv6hdr *ip6 = (struct ipv6hdr *)(eth + 1);
 	const word *address = ipv4 ? (word *)&ip->saddr : (word *)&ip6->saddr;
-	struct shunt_tally *tally;
 	struct shortcut *s;
 
 	if (unlikely((ipv4 ? (void *)(ip + 1) : (void *)(ip6 + 1)) > packet_end(skb)))
 		return false;
 	s = shortcut_at(port_hash(address_hash(address, ipv4), TO_CT));
-	if (!fits(s, PLACE_TO_CT, skb->ifindex, ip, ipv4) ||
-	    s->until <= bpf_jiffies64())
-		return false;
-	tally = tally_of(s->endpoint);
-	if (unlikely(!tally || tally->ifindex != s->endpoint))
-		return false;
-	tally->rx_packets++;
-	tally->rx_bytes += skb->len;
-	return true;
+	return fits(s, PLACE_TO_CT, skb->ifindex, ip, ipv4) && s->until > bpf_jiffies64();
 }
 
 #endif

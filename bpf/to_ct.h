@@ -22,7 +22,7 @@ static __noinline bool from_neighbour(struct __sk_buff *skb, const struct shunt_
 }
 
 /**
- * to_ct() - counts what the host's stack, or another container, sends to a container.
+ * to_ct() - lets into a container what the host's stack, or another container, sends to it.
  *
  * On netkit this runs in the container's network namespace with its ifindex: only the destination tells the endpoint.
  * What the host begins is noted where its answer would else need a rule.
@@ -52,12 +52,11 @@ static __always_inline int to_ct(struct __sk_buff *skb)
 	me = bpf_map_lookup_elem(&interfaces, &to->ifindex);
 	if (unlikely(!me))
 		return DROP;
-	count_rx(me, skb->len);
 	if (unlikely(me->flags & SHUNT_F_ALLOW_OUT)) {
 		if (!from_neighbour(skb, me))
 			let_in(skb, L3, to->ifindex, me, true);
 	} else {
-		shortcut_to(skb, to->ifindex);
+		shortcut_to(skb);
 	}
 	return NEXT;
 }

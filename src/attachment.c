@@ -297,6 +297,7 @@ void attachment_describe(const struct attachment *a, struct shunt_info *ret)
 	*ret = (struct shunt_info) {
 		.status = a->handover ? SHUNT_STATUS_PENDING : SHUNT_STATUS_READY,
 		.endpoint = a->endpoint,
+		.traffic.known = true,	/* none yet */
 	};
 	memcpy(ret->id, a->key.id, SHUNT_ID_MAX);
 	memcpy(ret->interface, a->interface, sizeof(ret->interface));

@@ -31,7 +31,6 @@ const char *const datapath_names[DATAPATH_OBJECTS] = {
 	[MAP_LOCALS] = "locals",
 	[MAP_DIALLED] = "dialled",
 	[MAP_UPLINKS] = "uplinks",
-	[MAP_TALLIES] = "tallies",
 	[PROGRAM_FROM_CT] = "shunt_from_ct",
 	[PROGRAM_TO_CT] = "shunt_to_ct",
 	[PROGRAM_FROM_WIRE] = "shunt_from_wire",

@@ -35,9 +35,11 @@ static bool describe(struct shunt_instance *instance, const struct registry_entr
 		memcpy(ret->id, entry.key.id, SHUNT_ID_MAX);
 		memcpy(ret->interface, entry.key.interface, sizeof(ret->interface));
 		(void)interface_counters(&instance->datapath, entry.endpoint.ifindex, &ret->counters);
-		if (!endpoint_is_dead(instance, &entry, ret->stale_reason, sizeof(ret->stale_reason)) &&
-		    mend_is_needed(instance, &entry, ret->stale_reason, sizeof(ret->stale_reason)) <= 0)
-			return true;
+		if (!endpoint_is_dead(instance, &entry, ret->stale_reason, sizeof(ret->stale_reason))) {
+			(void)link_traffic(instance->host, entry.endpoint.ifindex, &ret->traffic, NULL);
+			if (mend_is_needed(instance, &entry, ret->stale_reason, sizeof(ret->stale_reason)) <= 0)
+				return true;
+		}
 		ret->status = is_locked(instance, &entry.endpoint) ? SHUNT_STATUS_PENDING : SHUNT_STATUS_STALE;
 		if (registry_get(&instance->datapath, &entry.key, &now) < 0)
 			return false;

@@ -63,22 +63,19 @@ static int lacks_program(const struct shunt_instance *instance, const struct shu
 	return r == 0 ? lacks_link(instance, endpoint, "to_ct") : r;
 }
 
-/* A route of anybody's to one of its addresses. */
+/* A route of anybody's to one of its addresses. The host end is only asked for where there is none: it is asked in vain mostly. */
 static int lacks_route(struct shunt_instance *instance, const struct shunt_endpoint *endpoint, struct shunt_prefix *ret)
 {
 	struct link_state link;
-	int r = link_get(instance->host, NULL, endpoint->ifindex, &link, NULL);
+	int r = 1;
 
-	if (r < 0)
-		return r == -ENODEV ? 0 : r;
-	for (size_t i = 0; i < ELEMENTSOF(families) && link.up; i++) {
-		if (!endpoint_address(endpoint, families[i], ret))
-			continue;
-		r = route_exists(instance->host, ret);
-		if (r <= 0)
-			return r < 0 ? r : 1;
-	}
-	return 0;
+	for (size_t i = 0; i < ELEMENTSOF(families) && r > 0; i++)
+		if (endpoint_address(endpoint, families[i], ret))
+			r = route_exists(instance->host, ret);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	r = link_get(instance->host, NULL, endpoint->ifindex, &link, NULL);
+	return r < 0 ? r == -ENODEV ? 0 : r : link.up;
 }
 
 int mend_is_needed(struct shunt_instance *instance, const struct registry_entry *entry, char *reason, size_t size)

@@ -269,24 +269,6 @@ int interface_delete(const struct datapath *datapath, uint32_t ifindex)
 	return delete(datapath->fd[MAP_INTERFACES], &ifindex);
 }
 
-/* What is not yet in the entry's own counters. */
-static void add_tallies(const struct datapath *datapath, uint32_t ifindex, int cpus, struct shunt_counters *sum)
-{
-	const uint32_t index = ifindex % SHUNT_TALLIES;
-	_cleanup_free_ struct shunt_tally *tallies = calloc(cpus, sizeof(*tallies));
-
-	if (!tallies || bpf_map_lookup_elem(datapath->fd[MAP_TALLIES], &index, tallies) < 0)
-		return;
-	for (int i = 0; i < cpus; i++) {
-		if (tallies[i].ifindex != ifindex)
-			continue;
-		sum->rx_packets += tallies[i].rx_packets;
-		sum->rx_bytes += tallies[i].rx_bytes;
-		sum->tx_packets += tallies[i].tx_packets;
-		sum->tx_bytes += tallies[i].tx_bytes;
-	}
-}
-
 int interface_counters(const struct datapath *datapath, uint32_t ifindex, struct shunt_counters *ret)
 {
 	int cpus;
@@ -297,17 +279,9 @@ int interface_counters(const struct datapath *datapath, uint32_t ifindex, struct
 		return -errno;
 	if (bpf_map_lookup_elem(datapath->fd[MAP_INTERFACES], &ifindex, values) < 0)
 		return -errno;
-	for (int i = 0; i < cpus; i++) {
-		const struct shunt_counters *c = &values[i].counters;
-
-		sum.rx_packets += c->rx_packets;
-		sum.rx_bytes += c->rx_bytes;
-		sum.tx_packets += c->tx_packets;
-		sum.tx_bytes += c->tx_bytes;
+	for (int i = 0; i < cpus; i++)
 		for (size_t reason = 0; reason < SHUNT_DROP_MAX; reason++)
-			sum.dropped[reason] += c->dropped[reason];
-	}
-	add_tallies(datapath, ifindex, cpus, &sum);
+			sum.dropped[reason] += values[i].counters.dropped[reason];
 	*ret = sum;
 	return 0;
 }

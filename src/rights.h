@@ -13,12 +13,13 @@
 
 /*
  * What the engine's work takes; the table of verbs has what each keeps. Pins are root's, and nothing but loading programs
- * asks for more than that file: so looking needs no capability.
+ * asks for more than that file: so looking needs no capability, but at what a container's own interface has counted.
  *
  * Detaching is rtnetlink. Attaching is setns(), mount() and loading programs too, and CAP_SYS_ADMIN is CAP_BPF and
  * CAP_PERFMON as well.
  */
 #define RIGHTS_NONE UINT64_C(0)
+#define RIGHTS_LOOK RIGHT(CAP_NET_ADMIN)
 #define RIGHTS_DETACH RIGHT(CAP_NET_ADMIN)
 #define RIGHTS_ATTACH (RIGHTS_DETACH | RIGHT(CAP_SYS_ADMIN))
 /* A container's process may have any capability, and the kernel wants as many of who looks at its namespaces. */

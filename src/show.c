@@ -64,7 +64,7 @@ static uint64_t dropped_total(const struct shunt_counters *counters)
 	return total;
 }
 
-static int counters_json(const struct shunt_counters *counters, sd_json_variant **ret)
+static int counters_json(const struct shunt_traffic *traffic, const struct shunt_counters *counters, sd_json_variant **ret)
 {
 	_cleanup_(sd_json_variant_unrefp) sd_json_variant *dropped = NULL;
 
@@ -79,10 +79,10 @@ static int counters_json(const struct shunt_counters *counters, sd_json_variant 
 			return r;
 	}
 	return sd_json_buildo(ret,
-			      SD_JSON_BUILD_PAIR_UNSIGNED("rx_packets", counters->rx_packets),
-			      SD_JSON_BUILD_PAIR_UNSIGNED("rx_bytes", counters->rx_bytes),
-			      SD_JSON_BUILD_PAIR_UNSIGNED("tx_packets", counters->tx_packets),
-			      SD_JSON_BUILD_PAIR_UNSIGNED("tx_bytes", counters->tx_bytes),
+			      SD_JSON_BUILD_PAIR_CONDITION(traffic->known, "rx_packets", SD_JSON_BUILD_UNSIGNED(traffic->rx_packets)),
+			      SD_JSON_BUILD_PAIR_CONDITION(traffic->known, "rx_bytes", SD_JSON_BUILD_UNSIGNED(traffic->rx_bytes)),
+			      SD_JSON_BUILD_PAIR_CONDITION(traffic->known, "tx_packets", SD_JSON_BUILD_UNSIGNED(traffic->tx_packets)),
+			      SD_JSON_BUILD_PAIR_CONDITION(traffic->known, "tx_bytes", SD_JSON_BUILD_UNSIGNED(traffic->tx_bytes)),
 			      SD_JSON_BUILD_PAIR_VARIANT("dropped", dropped));
 }
 
@@ -140,7 +140,7 @@ int show_json(const struct shunt_info *info, const struct shunt_port *ports, siz
 	r = addresses_json(endpoint, &addresses);
 	if (r < 0)
 		return r;
-	r = counters_json(&info->counters, &counters);
+	r = counters_json(&info->traffic, &info->counters, &counters);
 	if (r >= 0)
 		r = ports_json(info, ports, n_ports, &published);
 	if (r < 0)
@@ -188,6 +188,14 @@ static void show_ports(const struct shunt_info *info, const struct shunt_port *p
 	}
 }
 
+static void show_traffic(const char *what, bool known, uint64_t packets, uint64_t bytes, FILE *f)
+{
+	if (known)
+		fprintf(f, "%-10s %llu packets, %llu bytes\n", what, (unsigned long long)packets, (unsigned long long)bytes);
+	else
+		fprintf(f, "%-10s unknown\n", what);
+}
+
 void show_details(const struct shunt_info *info, const struct shunt_port *ports, size_t n_ports, FILE *f)
 {
 	const struct shunt_endpoint *endpoint = &info->endpoint;
@@ -205,10 +213,8 @@ void show_details(const struct shunt_info *info, const struct shunt_port *ports,
 	fprintf(f, "peer       %s in network namespace %llu\n", info->interface, (unsigned long long)endpoint->netns_ino);
 	fprintf(f, "created    %s\n", format_time(endpoint->created, created));
 	show_ports(info, ports, n_ports, f);
-	fprintf(f, "received   %llu packets, %llu bytes\n", (unsigned long long)counters->rx_packets,
-		(unsigned long long)counters->rx_bytes);
-	fprintf(f, "sent       %llu packets, %llu bytes\n", (unsigned long long)counters->tx_packets,
-		(unsigned long long)counters->tx_bytes);
+	show_traffic("received", info->traffic.known, info->traffic.rx_packets, info->traffic.rx_bytes, f);
+	show_traffic("sent", info->traffic.known, info->traffic.tx_packets, info->traffic.tx_bytes, f);
 	fprintf(f, "dropped    %llu packets\n", (unsigned long long)dropped_total(counters));
 	for (unsigned i = 0; i < SHUNT_DROP_MAX; i++)
 		if (counters->dropped[i])
@@ -232,10 +238,14 @@ static int add_ports(struct table *table, const struct shunt_info *info, const s
 	return cell ? table_add(table, "%s", cell) : -ENOMEM;
 }
 
+static int add_packets(struct table *table, bool known, uint64_t packets)
+{
+	return known ? table_add(table, "%llu", (unsigned long long)packets) : table_add(table, "-");
+}
+
 static int add_row(struct table *table, const struct shunt_info *info, const struct shunt_port *ports, size_t n_ports)
 {
 	const struct shunt_endpoint *endpoint = &info->endpoint;
-	const struct shunt_counters *counters = &info->counters;
 	char addresses[ADDRESSES_TEXT_MAX];
 	int r = 0;
 
@@ -247,9 +257,9 @@ static int add_row(struct table *table, const struct shunt_info *info, const str
 	r |= table_add(table, "%s/%s", shunt_driver_name(endpoint->driver), shunt_mode_name(endpoint->mode));
 	r |= table_add(table, "%s", shunt_status_name(info->status));
 	r |= add_ports(table, info, ports, n_ports);
-	r |= table_add(table, "%llu", (unsigned long long)counters->rx_packets);
-	r |= table_add(table, "%llu", (unsigned long long)counters->tx_packets);
-	r |= table_add(table, "%llu", (unsigned long long)dropped_total(counters));
+	r |= add_packets(table, info->traffic.known, info->traffic.rx_packets);
+	r |= add_packets(table, info->traffic.known, info->traffic.tx_packets);
+	r |= table_add(table, "%llu", (unsigned long long)dropped_total(&info->counters));
 	return r ? -ENOMEM : 0;
 }
 

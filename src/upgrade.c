@@ -29,7 +29,7 @@
  *   U2 Whatever fails before 5 changes nothing; whatever fails behind it can be repeated.
  *   U3 A program that meets a newer layout touches nothing. (datapath.c)
  *
- * The counters of a map that was converted lack what was counted between 3 and 6.
+ * The drops that a converted map counts lack those between 3 and 6.
  */
 #include "upgrade.h"
 

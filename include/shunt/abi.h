@@ -26,7 +26,7 @@
 
 #include "abi-ports.h"
 
-#define SHUNT_ABI 6
+#define SHUNT_ABI 7
 
 #define SHUNT_ID_MAX 128	/* bytes of an ID; no NUL in the key of an ID that long */
 #define SHUNT_IFNAME_MAX 16	/* IFNAMSIZ */
@@ -54,15 +54,11 @@ enum shunt_drop {
 	SHUNT_DROP_MAX = 16,	/* room to grow without a new layout */
 };
 
-/* Seen from the container: rx is what it received, tx what it sent and was let out. */
+/* What the datapath alone knows. What goes through is counted by the container's end of the pair: link_traffic(). */
 struct shunt_counters {
-	__u64 rx_packets;
-	__u64 rx_bytes;
-	__u64 tx_packets;
-	__u64 tx_bytes;
 	__u64 dropped[SHUNT_DROP_MAX];
 };
-_Static_assert(sizeof(struct shunt_counters) == 160, "shunt_counters is ABI");
+_Static_assert(sizeof(struct shunt_counters) == 128, "shunt_counters is ABI");
 
 enum shunt_flag {
 	SHUNT_F_ISOLATE = 1 << 0,	/* other networks cannot reach this endpoint, nor it them */
@@ -105,24 +101,7 @@ struct shunt_interface {
 	__u32 policy;			/* number of its network's rules, 0: there are none */
 	struct shunt_counters counters;
 };
-_Static_assert(sizeof(struct shunt_interface) == 272, "shunt_interface is ABI");
-
-/*
- * Map "tallies", BPF_MAP_TYPE_PERCPU_ARRAY: host end's ifindex modulo SHUNT_TALLIES -> struct shunt_tally. What packets by
- * shortcuts add to an endpoint's counters, where no look-up is needed for it. Who takes the place of another adds that one's to
- * its entry in "interfaces" first. Written by the datapath alone.
- */
-#define SHUNT_TALLIES 1024
-
-struct shunt_tally {
-	__u32 ifindex;			/* whose; 0: nobody's */
-	__u32 pad;
-	__u64 rx_packets;		/* as in shunt_counters */
-	__u64 rx_bytes;
-	__u64 tx_packets;
-	__u64 tx_bytes;
-};
-_Static_assert(sizeof(struct shunt_tally) == 40, "shunt_tally is ABI");
+_Static_assert(sizeof(struct shunt_interface) == 240, "shunt_interface is ABI");
 
 /*
  * Maps "addresses4" (key __be32) and "addresses6" (key struct shunt_in6), BPF_MAP_TYPE_HASH -> struct shunt_address.

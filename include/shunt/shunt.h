@@ -112,6 +112,15 @@ enum shunt_status {
 
 #define SHUNT_NOTICE_MAX 160
 
+/* What the container has received and sent, as its own interface counts. */
+struct shunt_traffic {
+	bool known;			/* else it is gone, or we may not look at it */
+	uint64_t rx_packets;
+	uint64_t rx_bytes;		/* Ethernet headers included, also where there are none */
+	uint64_t tx_packets;
+	uint64_t tx_bytes;
+};
+
 struct shunt_info {
 	char id[SHUNT_ID_MAX + 1];
 	char interface[SHUNT_IFNAME_MAX];	/* peer's name in the container */
@@ -119,6 +128,7 @@ struct shunt_info {
 	char stale_reason[128];			/* why, where status is stale */
 	char notice[SHUNT_NOTICE_MAX];		/* of an attach: what else of the host it has changed; mostly "" */
 	struct shunt_endpoint endpoint;
+	struct shunt_traffic traffic;
 	struct shunt_counters counters;		/* summed over the CPUs */
 };
 

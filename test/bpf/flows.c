@@ -301,7 +301,7 @@ static void a_routed_flow_keeps_its_address(void **state)
 			struct spec back = leg(protocol, alice[v6], remote(protocol), wire[v6], 5555);
 
 			ARRIVES_AS(ALICE, in, in);
-			CHECK(FROM_CT(ALICE), packet_make(back), REDIRECTED, .tx = ALICE, .out = hop(packet_make(back)));
+			CHECK(FROM_CT(ALICE), packet_make(back), REDIRECTED, .out = hop(packet_make(back)));
 			/* And no other. */
 			back.to = v6 ? "2001:db8:9::a" : "192.0.2.201";
 			if (protocol != IPPROTO_ICMP)

@@ -112,24 +112,20 @@ static inline struct shunt_interface interface_of(enum who who)
 	return i;
 }
 
-/* Writes an endpoint's entry anew, all counters 0, with these flags beside its own. Its tally has its place, as by a packet before. */
+/* Writes an endpoint's entry anew, all counters 0, with these flags beside its own. */
 static inline void put_interface(enum who who, uint32_t clear)
 {
 	uint32_t ifindex = IFINDEX(who);
 	int cpus = libbpf_num_possible_cpus();
 	struct shunt_interface *each = calloc(cpus, sizeof(*each));
-	struct shunt_tally *tallies = calloc(cpus, sizeof(*tallies));
 
-	assert_true(each && tallies);
+	assert_non_null(each);
 	for (int i = 0; i < cpus; i++) {
 		each[i] = interface_of(who);
 		each[i].flags &= ~clear;
-		tallies[i].ifindex = ifindex;
 	}
 	assert_int_equal(bpf_map_update_elem(bpf_map__fd(skel->maps.interfaces), &ifindex, each, BPF_ANY), 0);
-	assert_int_equal(bpf_map_update_elem(bpf_map__fd(skel->maps.tallies), &ifindex, tallies, BPF_ANY), 0);
 	free(each);
-	free(tallies);
 }
 
 static inline void put_addresses(enum who who)
@@ -149,24 +145,14 @@ static inline struct shunt_counters counters_of(enum who who)
 	uint32_t ifindex = IFINDEX(who);
 	int cpus = libbpf_num_possible_cpus();
 	struct shunt_interface *each = calloc(cpus, sizeof(*each));
-	struct shunt_tally *tallies = calloc(cpus, sizeof(*tallies));
 	struct shunt_counters sum = { 0 };
 
-	assert_true(each && tallies);
+	assert_non_null(each);
 	assert_int_equal(bpf_map_lookup_elem(bpf_map__fd(skel->maps.interfaces), &ifindex, each), 0);
-	assert_int_equal(bpf_map_lookup_elem(bpf_map__fd(skel->maps.tallies), &ifindex, tallies), 0);
-	for (int i = 0; i < cpus; i++) {
+	for (int i = 0; i < cpus; i++)
 		for (size_t j = 0; j < sizeof(sum) / sizeof(uint64_t); j++)
 			((__u64 *)&sum)[j] += ((__u64 *)&each[i].counters)[j];
-		if (tallies[i].ifindex != ifindex)
-			continue;
-		sum.rx_packets += tallies[i].rx_packets;
-		sum.rx_bytes += tallies[i].rx_bytes;
-		sum.tx_packets += tallies[i].tx_packets;
-		sum.tx_bytes += tallies[i].tx_bytes;
-	}
 	free(each);
-	free(tallies);
 	return sum;
 }
 

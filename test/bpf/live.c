@@ -111,7 +111,7 @@ static void the_wire_gets_what_is_sent_in_the_sender_s_context(void **state)
 	ARRIVES(TUNNEL, hop(p));
 }
 
-/* The frame goes by CT2's host end, whose shunt_to_ct counts it. */
+/* The frame goes by CT2's host end, whose shunt_to_ct sees it. */
 static void a_container_gets_what_is_sent_in_the_sender_s_context(void **state)
 {
 	struct packet p = PACKET(.from = "10.207.0.7", .to = ct4[CT2]);
@@ -119,8 +119,6 @@ static void a_container_gets_what_is_sent_in_the_sender_s_context(void **state)
 	(void)state;
 	inject(NK, &p);
 	ARRIVES(CT2, p);
-	assert_int_equal(counters_of(NK_OWNER).tx_packets, 1);
-	assert_int_equal(counters_of(BOB).rx_packets, 1);
 }
 
 /* A packet socket says what protocol a frame is of, and may lie: veth would believe the frame. */
@@ -142,7 +140,6 @@ static void a_frame_that_is_not_what_it_is_said_to_be_is_malformed(void **state)
 	}
 	c = counters_of(NK_OWNER);
 	assert_int_equal(c.dropped[SHUNT_DROP_MALFORMED], 2);
-	assert_int_equal(c.tx_packets, 0);
 }
 
 static void a_container_gets_what_it_sends_to_itself(void **state)
@@ -152,7 +149,6 @@ static void a_container_gets_what_it_sends_to_itself(void **state)
 	(void)state;
 	inject(CT1, &p);
 	ARRIVES(CT1, p);
-	assert_int_equal(counters_of(ALICE).rx_packets, 1);
 }
 
 static void a_container_is_answered_by_its_own_link(void **state)
@@ -167,8 +163,6 @@ static void a_container_is_answered_by_its_own_link(void **state)
 	inject(CT1, &p);
 	ARRIVES(CT1, icmp_error(&p, GATEWAY6, 2, 0, 1420));
 	c = counters_of(ALICE);
-	assert_int_equal(c.tx_packets, 0);
-	assert_int_equal(c.rx_packets, 2);	/* by shunt_to_ct */
 	assert_int_equal(c.dropped[SHUNT_DROP_TTL], 1);
 	assert_int_equal(c.dropped[SHUNT_DROP_TOO_BIG], 1);
 }
@@ -237,7 +231,6 @@ static void what_is_too_short_or_tagged_is_malformed(void **state)
 		usleep(10000);
 	assert_int_equal(counters_of(ALICE).dropped[SHUNT_DROP_MALFORMED], due);
 	assert_int_equal(counters_of(ALICE).dropped[SHUNT_DROP_PROTOCOL], netkit);
-	assert_int_equal(counters_of(ALICE).tx_packets, 0);
 }
 
 static void what_is_tagged_is_of_another_wire(void **state)
@@ -251,7 +244,6 @@ static void what_is_tagged_is_of_another_wire(void **state)
 	inject(WIRE, &p);
 	due = macs(hop(due), NO_MAC, NO_MAC);
 	assert_false(arrives(CT1, &due, 100));
-	assert_int_equal(counters_of(ALICE).rx_packets, 0);
 }
 
 static void what_is_spoofed_arrives_nowhere(void **state)

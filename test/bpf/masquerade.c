@@ -26,7 +26,7 @@ static void a_flow_leaves_with_the_host_s_address_and_is_answered(void **state)
 		outside.from = host[v6];
 		outside.sport = n;
 		out.sport = OUTSIDE;
-		CHECK(FROM_VETH(ALICE), packet_make(out), REDIRECTED, .tx = ALICE, .out = hop(packet_make(outside)));
+		CHECK(FROM_VETH(ALICE), packet_make(out), REDIRECTED, .out = hop(packet_make(outside)));
 	}
 }
 
@@ -40,7 +40,7 @@ static void the_driver_s_checksum_follows(void **state)
 		LEAVES(ALICE, leg(protocol, alice[v6], OUTSIDE, wire[v6], remote(protocol)));
 		as.to = alice[v6];
 		LEAVES(ALICE, leg(protocol, alice[v6], INSIDE, wire[v6], remote(protocol)));
-		CHECK(FROM_WIRE(.flags = BPF_F_TEST_SKB_CHECKSUM_COMPLETE), arriving(back), REDIRECTED, .rx = ALICE,
+		CHECK(FROM_WIRE(.flags = BPF_F_TEST_SKB_CHECKSUM_COMPLETE), arriving(back), REDIRECTED,
 		      .out = landed(as));
 	}
 }
@@ -130,7 +130,7 @@ static void options_and_extension_headers_are_passed_over(void **state)
 			s.next = extra[v6][i].next;
 			due = s;
 			due.from = host[v6];
-			CHECK(FROM_CT(ALICE), packet_make(s), REDIRECTED, .tx = ALICE, .out = hop(packet_make(due)));
+			CHECK(FROM_CT(ALICE), packet_make(s), REDIRECTED, .out = hop(packet_make(due)));
 			back = leg(protocol, wire[v6], remote(protocol), host[v6], INSIDE);
 			back.extra = bytes;
 			back.extra_len = s.extra_len;
@@ -175,14 +175,14 @@ static void what_stays_in_house_keeps_its_address(void **state)
 	for EACH_WAY(v6, protocol) {
 		struct spec s = leg(protocol, alice[v6], OUTSIDE, v6 ? NARROW6 : NARROW4, remote(protocol));
 
-		CHECK(FROM_CT(ALICE), packet_make(s), PASS_ON, .tx = ALICE);
+		CHECK(FROM_CT(ALICE), packet_make(s), PASS_ON);
 		s.to = bob[v6];
-		CHECK(FROM_CT(ALICE), packet_make(s), REDIRECTED, .tx = ALICE);
+		CHECK(FROM_CT(ALICE), packet_make(s), REDIRECTED);
 		s.from = bob[v6];
 		s.to = wire[v6];
-		CHECK(FROM_CT(BOB), packet_make(s), REDIRECTED, .tx = BOB, .out = hop(packet_make(s)));
+		CHECK(FROM_CT(BOB), packet_make(s), REDIRECTED, .out = hop(packet_make(s)));
 		s.to = host[v6];
-		CHECK(FROM_CT(BOB), packet_make(s), PASS_ON, .tx = BOB);
+		CHECK(FROM_CT(BOB), packet_make(s), PASS_ON);
 	}
 	put_uplink(NARROW);
 	assert_int_equal(count_entries(), 0);
@@ -214,7 +214,7 @@ static void a_container_hears_what_is_wrong_with_its_own_packet(void **state)
 			s.from = host[v6];
 			s.payload = 1500;
 			if (protocol == IPPROTO_TCP)
-				CHECK(FROM_CT(ALICE, .gso_size = 1460 - 20 * v6), large, REDIRECTED, .tx = ALICE,
+				CHECK(FROM_CT(ALICE, .gso_size = 1460 - 20 * v6), large, REDIRECTED,
 				      .out = hop(packet_make(s)));
 		}
 }

@@ -44,10 +44,10 @@ static void padding_behind_the_packet_is_harmless(void **state)
 
 	(void)state;
 	p.len = 60;
-	CHECK(FROM_CT(ALICE), p, REDIRECTED, .tx = ALICE, .out = hop(p));
+	CHECK(FROM_CT(ALICE), p, REDIRECTED, .out = hop(p));
 	p = PACKET(.from = ALICE6, .to = WIRE6, .payload = ZERO);
 	p.len += 4;
-	CHECK(FROM_CT(ALICE), p, REDIRECTED, .tx = ALICE, .out = hop(p));
+	CHECK(FROM_CT(ALICE), p, REDIRECTED, .out = hop(p));
 }
 
 static void a_packet_of_headers_alone_goes_out(void **state)
@@ -57,12 +57,12 @@ static void a_packet_of_headers_alone_goes_out(void **state)
 	(void)state;
 	p.len = IP6 + 40;
 	put16(p.data + IP6_PAYLOAD_LEN, 0);
-	CHECK(FROM_CT(ALICE), p, REDIRECTED, .tx = ALICE, .out = hop(p));
+	CHECK(FROM_CT(ALICE), p, REDIRECTED, .out = hop(p));
 	p = PACKET(.from = ALICE4, .to = WIRE4);
 	p.len = IP4 + 20;
 	put16(p.data + IP4_TOT_LEN, 20);
 	seal4(&p);
-	CHECK(FROM_CT(ALICE), p, REDIRECTED, .tx = ALICE, .out = hop(p));
+	CHECK(FROM_CT(ALICE), p, REDIRECTED, .out = hop(p));
 }
 
 static void source_routes_are_malformed(void **state)
@@ -107,7 +107,7 @@ static void source_routes_are_malformed(void **state)
 	p = PACKET(.from = ALICE6, .to = WIRE6, .extra = many, .extra_len = 72, .next = IPPROTO_DSTOPTS);
 	CHECK(FROM_CT(ALICE), p, DROPPED, .loser = ALICE, .why = SHUNT_DROP_MALFORMED);
 	p = PACKET(.from = ALICE6, .to = WIRE6, .extra = many + 8, .extra_len = 64, .next = IPPROTO_DSTOPTS);
-	CHECK(FROM_CT(ALICE), p, REDIRECTED, .tx = ALICE, .out = hop(p));
+	CHECK(FROM_CT(ALICE), p, REDIRECTED, .out = hop(p));
 	/* A chain that is cut off. */
 	p = PACKET(.from = ALICE6, .to = WIRE6, .extra = "\21\377\0\0\0\0\0\0", .extra_len = 8,
 		   .next = IPPROTO_DSTOPTS);
@@ -130,12 +130,12 @@ static void fragments_and_harmless_options_go_out(void **state)
 	(void)state;
 	for (int i = 0; i < 4; i++) {
 		p = PACKET(.from = ALICE4, .to = WIRE4, .frag = fragments[i]);
-		CHECK(FROM_CT(ALICE), p, REDIRECTED, .tx = ALICE, .out = hop(p));
+		CHECK(FROM_CT(ALICE), p, REDIRECTED, .out = hop(p));
 	}
 	p = PACKET(.from = ALICE4, .to = WIRE4, .extra = "\1\1\7\7\4\0\0\0\0\0\0\0", .extra_len = 12);
-	CHECK(FROM_CT(ALICE), p, REDIRECTED, .tx = ALICE, .out = hop(p));	/* record route */
+	CHECK(FROM_CT(ALICE), p, REDIRECTED, .out = hop(p));	/* record route */
 	p = PACKET(.from = ALICE4, .to = WIRE4, .extra = "\x94\4\0\0\0\x83\0\0", .extra_len = 8);
-	CHECK(FROM_CT(ALICE), p, REDIRECTED, .tx = ALICE, .out = hop(p));	/* router alert; nothing past the end */
+	CHECK(FROM_CT(ALICE), p, REDIRECTED, .out = hop(p));	/* router alert; nothing past the end */
 	for (size_t i = 0; i < sizeof(extras) / sizeof(*extras); i++) {
 		char extra[32];
 
@@ -143,7 +143,7 @@ static void fragments_and_harmless_options_go_out(void **state)
 		extra[0] = IPPROTO_UDP;
 		p = PACKET(.from = ALICE6, .to = WIRE6, .extra = extra, .extra_len = extras[i].len,
 			   .next = extras[i].next);
-		CHECK(FROM_CT(ALICE), p, REDIRECTED, .tx = ALICE, .out = hop(p));
+		CHECK(FROM_CT(ALICE), p, REDIRECTED, .out = hop(p));
 	}
 }
 

@@ -41,12 +41,12 @@ static void the_wire_reaches_a_published_port_and_is_answered_by_it(void **state
 
 		for (int i = 0; i < 3; i++) {
 			ARRIVES_AS(BOB, in, as);
-			CHECK(FROM_CT(BOB), packet_make(back), REDIRECTED, .tx = BOB, .out = hop(packet_make(due)));
+			CHECK(FROM_CT(BOB), packet_make(back), REDIRECTED, .out = hop(packet_make(due)));
 		}
 		assert_int_equal(begun(v6, protocol, BOB), 1);
 		/* What is not an answer has its own address. */
 		back.sport = INNER + 1;
-		CHECK(FROM_CT(BOB), packet_make(back), REDIRECTED, .tx = BOB, .out = hop(packet_make(back)));
+		CHECK(FROM_CT(BOB), packet_make(back), REDIRECTED, .out = hop(packet_make(back)));
 		/* To another port, address or protocol, it is not what was published. */
 		in.dport++;
 		CHECK(FROM_WIRE(), arriving(in), PASS_ON);
@@ -77,7 +77,7 @@ static void a_backend_has_its_own_ways(void **state)
 
 	(void)state;
 	publish(HOST4, PUBLIC, IPPROTO_TCP, ETHER, as.to, INNER);
-	CHECK(FROM_WIRE(), arriving(in), REDIRECTED, .rx = ETHER, .out = macs(hop(packet_make(as)), ETHER_MAC, ETHER_MAC));
+	CHECK(FROM_WIRE(), arriving(in), REDIRECTED, .out = macs(hop(packet_make(as)), ETHER_MAC, ETHER_MAC));
 	empty(skel->maps.flows);
 	as.to = "10.207.0.6";
 	publish(HOST4, PUBLIC, IPPROTO_TCP, KERNEL, as.to, INNER);
@@ -96,12 +96,12 @@ static int hairpin(enum who a, enum who b, int v6, int protocol, int port)
 	n = source_port(&out);
 	want = packet_make(leg(protocol, host[v6], n, to, INNER));
 	check_packet("hairpin", out.data, out.len, &want);
-	check_counters("hairpin", &in, &(struct outcome){ .tx = a });
+	check_counters("hairpin", &(struct outcome){ 0 });
 	back = leg(protocol, to, INNER, host[v6], n);
 	due = leg(protocol, host[v6], PUBLIC, from, port);
-	CHECK(FROM_CT(b), packet_make(back), REDIRECTED, .tx = b, .out = packet_make(due));
-	CHECK(FROM_VETH(a), in, REDIRECTED, .tx = a, .rx = b, .out = want);
-	CHECK(FROM_VETH(b), packet_make(back), REDIRECTED, .tx = b, .rx = a, .out = packet_make(due));
+	CHECK(FROM_CT(b), packet_make(back), REDIRECTED, .out = packet_make(due));
+	CHECK(FROM_VETH(a), in, REDIRECTED, .out = want);
+	CHECK(FROM_VETH(b), packet_make(back), REDIRECTED, .out = packet_make(due));
 	return n;
 }
 
@@ -139,7 +139,7 @@ static void a_published_port_is_no_way_out(void **state)
 	for EACH_PORT(v6, protocol) {
 		const struct spec s = leg(protocol, address_of(HERMIT, v6), CLIENT, host[v6], PUBLIC);
 
-		CHECK(FROM_CT(HERMIT), packet_make(s), PASS_ON, .tx = HERMIT);
+		CHECK(FROM_CT(HERMIT), packet_make(s), PASS_ON);
 	}
 	assert_int_equal(count_entries(), 0);
 }
@@ -155,7 +155,7 @@ static void a_flow_is_its_container_s(void **state)
 		struct spec s = leg(protocol, other, INNER, wire[v6], CLIENT);
 
 		ARRIVES_AS(BOB, asked(v6, protocol), leg(protocol, wire[v6], CLIENT, bob[v6], INNER));
-		CHECK(FROM_CT(STRANGER), packet_make(s), REDIRECTED, .tx = STRANGER, .out = hop(packet_make(s)));
+		CHECK(FROM_CT(STRANGER), packet_make(s), REDIRECTED, .out = hop(packet_make(s)));
 		s.from = bob[v6];
 		CHECK(FROM_CT(STRANGER), packet_make(s), DROPPED, .loser = STRANGER, .why = SHUNT_DROP_SPOOFED);
 	}
@@ -185,7 +185,7 @@ static void no_socket_of_the_host_loses_a_packet(void **state)
 		struct packet p = packet_make(leg(protocol, alice[v6], INSIDE, host[v6], PUBLIC));
 
 		CHECK(FROM_WIRE(), arriving(asked(v6, protocol)), PASS_ON);
-		CHECK(FROM_CT(ALICE), p, PASS_ON, .tx = ALICE);
+		CHECK(FROM_CT(ALICE), p, PASS_ON);
 		close(fd);
 		fd = listen_at(v6, protocol, INSIDE);
 		assert_int_not_equal(hairpin(ALICE, BOB, v6, protocol, INSIDE), INSIDE);
@@ -213,7 +213,7 @@ static void who_has_two_ways_to_one_socket_is_two_peers_to_it(void **state)
 		want = landed(due);
 		check_packet("second", out.data, out.len, &want);
 		put_interface(BOB, 0);
-		CHECK(FROM_CT(BOB), packet_make(leg(protocol, bob[v6], INNER, wire[v6], due.sport)), REDIRECTED, .tx = BOB,
+		CHECK(FROM_CT(BOB), packet_make(leg(protocol, bob[v6], INNER, wire[v6], due.sport)), REDIRECTED,
 		      .out = hop(packet_make(leg(protocol, host[v6], PUBLIC + 1, wire[v6], CLIENT))));
 	}
 }
@@ -255,14 +255,13 @@ static void a_backend_that_is_gone_has_a_successor(void **state)
 				assert_int_equal(run("successor", FROM_WIRE(), &p, &out), REDIRECTED);
 				check_packet("successor", out.data, out.len, &want);
 			}
-			assert_int_equal(counters_of(STRANGER).rx_packets, 2);
 			put_interface(BOB, 0);
 			put_interface(STRANGER, 0);
 			if (same_address)
 				continue;
 			due = leg(protocol, host[v6], PUBLIC, wire[v6], CLIENT);
 			as = leg(protocol, successor, INNER, wire[v6], CLIENT);
-			CHECK(FROM_CT(STRANGER), packet_make(as), REDIRECTED, .tx = STRANGER, .out = hop(packet_make(due)));
+			CHECK(FROM_CT(STRANGER), packet_make(as), REDIRECTED, .out = hop(packet_make(due)));
 		}
 }
 

@@ -178,10 +178,6 @@ static void containers_carry_to_each_other(void **state)
 		carried(holder[CT1], holder[CT2], v6 ? ct6[CT2] : ct4[CT2]);
 		carried(holder[CT2], holder[CT1], v6 ? ct6[CT1] : ct4[CT1]);
 	}
-	assert_true(counters_of(ALICE).rx_bytes > 2 * AMOUNT);
-	assert_true(counters_of(BOB).rx_bytes > 2 * AMOUNT);
-	assert_int_equal(counters_of(ALICE).rx_packets, counters_of(BOB).tx_packets);
-	assert_int_equal(counters_of(BOB).rx_packets, counters_of(ALICE).tx_packets);
 }
 
 static void the_host_and_a_container_carry_to_each_other(void **state)

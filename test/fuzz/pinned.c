@@ -8,9 +8,10 @@
 struct input {
 	struct shunt_endpoint_key key;
 	struct shunt_endpoint endpoint;
+	uint64_t traffic[4];
 	struct shunt_counters counters;
 	struct shunt_port ports[2];
-	uint8_t sign;		/* odd: as if we had written it, which its host end's name says */
+	uint8_t sign;		/* odd: as if we had written it, which its host end's name says; with 2: nobody knows its traffic */
 	uint8_t status;
 };
 
@@ -53,6 +54,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		__builtin_trap();
 
 	info.endpoint = input.endpoint;
+	info.traffic = (struct shunt_traffic) { !(input.sign & 2), input.traffic[0], input.traffic[1], input.traffic[2], input.traffic[3] };
 	info.counters = input.counters;
 	info.status = input.status;
 	memcpy(info.id, input.key.id, SHUNT_ID_MAX);

@@ -101,6 +101,11 @@ address6() { shunt show "$1" --json | jq -r '[.addresses[] | select(contains(":"
 # The default network's first IPv6 address.
 gateway6() { shunt network show default --json | jq -r '.subnets[].gateway | select(contains(":"))'; }
 host_end() { shunt show "$1" --json | jq -r .interface.name; }
+# counters ID: what it has received and sent; own_counters NAME: what its own eth0 says
+counters() { shunt show "$1" --json | jq -r '.counters | "\(.rx_packets) \(.rx_bytes) \(.tx_packets) \(.tx_bytes)"'; }
+own_counters() { in_ct "$1" sh -c 'cd /sys/class/net/eth0/statistics && echo $(cat rx_packets rx_bytes tx_packets tx_bytes)'; }
+# By what comes in between, MLD say, they may differ once.
+counts_right() { [ "$(counters "$1")" = "$(own_counters "$1")" ]; }
 # dropped ID REASON
 dropped() { shunt show "$1" --json | jq ".counters.dropped.$2 // 0"; }
 test_dropped() { [ "$(dropped "$1" "$2")" = "$3" ]; }

@@ -42,8 +42,8 @@ unshare --net sleep 1000 &
 target=$!
 eventually sh -c "! [ /proc/$target/ns/net -ef /proc/self/ns/net ]"
 printf '{"ociVersion":"1.2.0","id":"box","status":"created","pid":%s}' $target >/tmp/state.json
-caught "" list
-caught "" show first
+caught "$net_admin" list
+caught "$net_admin" show first
 caught "" network list
 caught "$net_admin" detach first
 caught "$net_admin $sys_admin $sys_ptrace $read_search" publish first 8080:80
@@ -101,6 +101,9 @@ without sys_admin 'CAP_SYS_ADMIN' attach box --netns /run/netns/box
 without sys_ptrace 'ns/net: Permission denied' attach box --pid $target
 without dac_read_search,-dac_override 'private/netns: Permission denied' attach box --netns /tmp/private/netns
 check "root alone can look with no capability at all" setpriv --bounding-set=-all shunt list
+check_equal "but not at what a container has counted" "null true" \
+        "$(setpriv --bounding-set=-all shunt show first --json | jq -r '"\(.counters.rx_packets) \(.counters | has("dropped"))"')"
+check "which takes CAP_NET_ADMIN" sh -c 'setpriv --bounding-set=-all,+net_admin shunt show first --json | jq -e .counters.rx_packets'
 check "detach does with CAP_NET_ADMIN" setpriv --bounding-set=-all,+net_admin shunt detach first
 check "attach with a path of root's does with CAP_SYS_ADMIN beside it" \
         setpriv --bounding-set=-all,+net_admin,+sys_admin shunt attach box --netns /run/netns/box --driver "$driver"

@@ -33,6 +33,16 @@ way "host to container, IPv6" host "$(address6 one)" 8
 check_equal "nothing was dropped on the way" "[0,0]" \
         "$(shunt list --json | jq -c 'map([.counters.dropped | del(.multicast) | .[]] | add // 0)')"
 
+# A GiB went out of one alone; two has only received what one sent it.
+sent=$(counters one | cut -d' ' -f4)
+check "what went out is counted ($sent bytes)" test "$sent" -gt $((1024 << 20)) -a "$sent" -lt $((1200 << 20))
+for name in one two; do
+        read -r rx_packets rx_bytes tx_packets tx_bytes <<<"$(counters $name)"
+        check "what $name received is counted ($rx_packets $rx_bytes), and what it sent ($tx_packets $tx_bytes)" \
+                test "$rx_bytes" -gt $((16 << 20)) -a "$tx_bytes" -gt $((8 << 20)) -a "$rx_packets" -gt 300 -a "$tx_packets" -gt 300
+        check "$name's own interface says the same" eventually counts_right $name
+done
+
 finish_background
 shunt detach one
 shunt detach two

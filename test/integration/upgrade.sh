@@ -77,6 +77,7 @@ published
 check "what was counted is not lost" test "$(packets a)" -gt "$counted"
 for pid in "${flows[@]}"; do wait "$pid" || { tail -n 20 /tmp/flow.*; die "a flow broke"; }; done
 for name in ping4 ping6; do check "no $name was lost" grep -q ' 0% packet loss' /tmp/flow.$name; done
+check "a's own interface counts as ever" eventually counts_right a
 check "the stream got through" jq -e '.end.sum_received.bytes > 1000000' /tmp/flow.tcp
 for name in out across in; do
         check_equal "no datagram $name was lost" "0 true" "$(jq -r '.end.sum | "\(.lost_packets) \(.packets > 1000)"' /tmp/flow.$name)"

@@ -25,8 +25,8 @@ static struct shunt_info example(void)
 			.network = "default",
 			.host = "nkf1180e1579c7e",
 		},
-		.counters = { .rx_packets = 1, .rx_bytes = 2, .tx_packets = 3, .tx_bytes = UINT64_MAX,
-			      .dropped = { [SHUNT_DROP_SPOOFED] = 5 } },
+		.traffic = { .known = true, .rx_packets = 1, .rx_bytes = 2, .tx_packets = 3, .tx_bytes = UINT64_MAX },
+		.counters.dropped[SHUNT_DROP_SPOOFED] = 5,
 	};
 
 	return info;
@@ -123,6 +123,24 @@ static void details_say_whose_port_it_is(void **state)
 	assert_non_null(strstr(text, "\npublished  0.0.0.0:8080-8081:80-81/tcp\npublished  [::1]:53:53/udp (service names)\nreceived"));
 }
 
+static void what_is_not_known_is_not_said(void **state)
+{
+	struct shunt_info info = example();
+	_cleanup_free_ char *json = NULL, *text = NULL;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+
+	(void)state;
+	info.traffic.known = false;
+	json = json_text(&info);
+	assert_non_null(strstr(json, "\"counters\":{\"dropped\":{\"spoofed\":5,"));
+	show_details(&info, NULL, 0, f);
+	assert_int_equal(show_table(&info, 1, NULL, 0, f), 0);
+	fclose(f);
+	assert_non_null(strstr(text, "\nreceived   unknown\nsent       unknown\ndropped    5 packets\n"));
+	assert_non_null(strstr(text, " -   -   5\n"));
+}
+
 static void table_is_aligned_and_has_no_empty_cell(void **state)
 {
 	static const char *const headings[] = { "A", "LONG", NULL };
@@ -148,6 +166,7 @@ int main(void)
 		cmocka_unit_test(longest_texts_fit),
 		cmocka_unit_test(line_is_what_attach_prints),
 		cmocka_unit_test(details_say_whose_port_it_is),
+		cmocka_unit_test(what_is_not_known_is_not_said),
 		cmocka_unit_test(table_is_aligned_and_has_no_empty_cell),
 	};
 
