@@ -181,12 +181,10 @@ __global int claim_port(struct __sk_buff *skb, struct attempt *a, const struct s
 static __always_inline struct attempt *flow_begin(const struct packet *packet, const void *source, const void *destination,
 						  __be16 dport, __u32 from, __u32 to, __u32 now)
 {
-	__u32 zero = 0;
-	struct attempt *a = bpf_map_lookup_elem(&attempts, &zero);
+	struct attempt *a = new_attempt();
 
 	if (!a)
 		return NULL;
-	__builtin_memset(a, 0, sizeof(*a));
 	copy6(a->key.source, destination);
 	copy6(a->key.destination, source);
 	a->key.sport = dport;
@@ -252,12 +250,10 @@ static __always_inline struct shunt_flow *flow_make(struct __sk_buff *skb, struc
  */
 static __noinline void flow_as_is(const struct packet *packet, __u32 from, __u32 to, __u32 now)
 {
-	__u32 zero = 0;
-	struct attempt *a = bpf_map_lookup_elem(&attempts, &zero);
+	struct attempt *a = new_attempt();
 
 	if (!a)
 		return;
-	__builtin_memset(a, 0, sizeof(*a));
 	invert(&a->key, &packet->tuple);
 	a->reply.to = a->key;
 	a->reply.state = SHUNT_FLOW_AS_IS;

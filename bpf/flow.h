@@ -153,7 +153,10 @@ struct attempt {
 	bool desperate;			/* takes closed_port, too */
 	bool opens;			/* a connection, whatever was before it */
 	bool fresh;			/* to be had without ado, or not at all: only the first port is tried */
+	__u8 pad[7];
 };
+
+_Static_assert(sizeof(struct attempt) % 8 == 0, "attempt is cleared by words");
 
 /* Too large for the stack. */
 struct {
@@ -162,6 +165,17 @@ struct {
 	__type(key, __u32);
 	__type(value, struct attempt);
 } attempts SEC(".maps");
+
+/* Return: an attempt that knows nothing yet. The compiler would clear it by half words. */
+static __always_inline struct attempt *new_attempt(void)
+{
+	__u32 zero = 0;
+	struct attempt *a = bpf_map_lookup_elem(&attempts, &zero);
+
+	for (__u32 i = 0; a && i < sizeof(*a) / sizeof(word); i++)
+		((volatile word *)a)[i] = 0;
+	return a;
+}
 
 #define STATE_KEPT (SHUNT_FLOW_ORIGINAL | SHUNT_FLOW_MASQUERADE | SHUNT_FLOW_AS_IS)	/* from a flow's beginning to its end */
 
