@@ -3,8 +3,8 @@
  * begin.h - a connection begins by shortcut (S5 in shortcut.h), and says so to its flow when it is accepted, and when it ends (S4).
  *
  * Who begins one connection begins more, to the same address: a proxy, a database's client, a browser. Where it went out is known
- * then, and with which address, or who answers there. All that is left is what makes a flow this one: its port, and its entries, if
- * they are to be had at once. Else, as if a port is taken, the long way knows what to do.
+ * then, and with which address, or who answers there. All that is left is what makes a flow this one: its port, and its
+ * entries, if they are to be had at once. Else, as if a port is taken, the long way knows what to do.
  */
 #ifndef SHUNT_BPF_BEGIN_H
 #define SHUNT_BPF_BEGIN_H
@@ -36,10 +36,11 @@ static __always_inline void tuple_like(struct shunt_tuple *ret, const struct sho
 }
 
 /*
- * The shortcut for a connection's packets: as for those that it is like, but for their ports. Return: NULL if there is no place for
- * it.
+ * The shortcut for a connection's packets: as for those that it is like, but for their ports. Return: NULL if there is no
+ * place for it.
  */
-static __always_inline struct shortcut *packets_like(const struct shortcut *like, __u32 ports, __u32 to_ports, bool original, bool ipv4)
+static __always_inline struct shortcut *packets_like(const struct shortcut *like, __u32 ports, __u32 to_ports, bool original,
+						     bool ipv4)
 {
 	const __u64 hash = ipv4 ? address_hash(like->address, true) : address_hash(like->address, false);
 	struct shortcut *s = shortcut_at(port_hash(hash, ports));
@@ -88,13 +89,12 @@ static __always_inline void answers_like(const struct shortcut *like, __u32 port
 /* A container begins a connection, which is masqueraded. Return: its shortcut, or NULL. */
 static __noinline struct shortcut *begin_out(struct __sk_buff *skb, const struct shortcut *like, __u32 ports, bool ipv4)
 {
-	struct packet packet = { .ipv4 = ipv4, .tcp = TCP_SYN };
-	struct shunt_tuple to = {};
+	struct shunt_tuple tuple = {}, to = {};
 	struct attempt *a;
 
-	tuple_like(&packet.tuple, like, ports, ipv4);
+	tuple_like(&tuple, like, ports, ipv4);
 	from_header(&to, like->to_address, ipv4);
-	a = flow_begin(&packet, to.source, packet.tuple.destination, packet.tuple.dport, like->endpoint, 0, flow_clock());
+	a = flow_begin(&tuple, TCP_SYN, to.source, tuple.destination, tuple.dport, like->endpoint, 0, flow_clock());
 	if (!a)
 		return NULL;
 	a->original.state |= SHUNT_FLOW_MASQUERADE;
@@ -102,7 +102,7 @@ static __noinline struct shortcut *begin_out(struct __sk_buff *skb, const struct
 	a->port_low = like->to_ports & 0xffff;
 	a->port_high = like->to_ports >> 16;
 	a->host = a->ranged = true;
-	if (flow_claim(skb, &packet, a, first_port(&packet.tuple, a->port_low, a->port_high)))
+	if (flow_claim(skb, &tuple, a, first_port(&tuple, a->port_low, a->port_high)))
 		return NULL;
 	answers_like(like, ports_of(&a->key), ports_of(&a->reply.to), ipv4);
 	return packets_like(like, ports, ports_of(&a->original.to), true, ipv4);
@@ -111,20 +111,20 @@ static __noinline struct shortcut *begin_out(struct __sk_buff *skb, const struct
 /* Somebody out there begins a connection with a published port. Return: its shortcut, or NULL. */
 static __noinline struct shortcut *begin_in(struct __sk_buff *skb, const struct shortcut *like, __u32 ports, bool ipv4)
 {
-	struct packet packet = { .ipv4 = ipv4, .tcp = TCP_SYN };
-	struct shunt_tuple to = {};
+	struct shunt_tuple tuple = {}, to = {};
 	struct attempt *a;
 
-	tuple_like(&packet.tuple, like, ports, ipv4);
+	tuple_like(&tuple, like, ports, ipv4);
 	from_header(&to, like->to_address, ipv4);
-	if (host_listens(skb, &packet.tuple))	/* F4: its own connection from that port, say */
+	if (host_listens(skb, &tuple))	/* F4: its own connection from that port, say */
 		return NULL;
-	a = flow_begin(&packet, to.source, to.destination, ((const __be16 *)&like->to_ports)[1], 0, like->endpoint, flow_clock());
+	a = flow_begin(&tuple, TCP_SYN, to.source, to.destination, ((const __be16 *)&like->to_ports)[1], 0, like->endpoint,
+		       flow_clock());
 	if (!a)
 		return NULL;
-	if (flow_make(skb, &packet, a, bpf_ntohs(packet.tuple.sport)) != &a->original)
+	if (flow_make(skb, &tuple, a, bpf_ntohs(tuple.sport)) != &a->original)
 		return NULL;
-	publish_count(&packet.tuple, like->endpoint, like->any ? PUBLISH_ANY : PUBLISH_EXACT);
+	publish_count(&tuple, like->endpoint, like->any ? PUBLISH_ANY : PUBLISH_EXACT);
 	return packets_like(like, ports, ports_of(&a->original.to), true, ipv4);
 }
 

@@ -80,6 +80,14 @@ static __always_inline void forget(const struct shunt_tuple *key, const struct s
 	bpf_map_delete_elem(&flows, key);
 }
 
+/* Claims a port that no flow has. Return: 0, or -1 if somebody else has it. */
+static __always_inline int take_port(struct __sk_buff *skb, struct attempt *a)
+{
+	if (a->host && host_listens(skb, &a->key))
+		return -1;
+	return bpf_map_update_elem(&flows, &a->key, &a->reply, BPF_NOEXIST) ? -1 : 0;
+}
+
 /* Claims one port for the reply's entry (F1, F2). Return: 0, or negative if it is not to be had. */
 __global int try_port(struct __sk_buff *skb, struct attempt *a, __u32 port)
 {
@@ -90,7 +98,7 @@ __global int try_port(struct __sk_buff *skb, struct attempt *a, __u32 port)
 	if (!a)
 		return -1;
 	a->key.dport = bpf_htons(port);
-	taken = a->fresh ? NULL : bpf_map_lookup_elem(&flows, &a->key);
+	taken = bpf_map_lookup_elem(&flows, &a->key);
 	if (taken) {
 		seen = taken->seen;
 		dead = flow_dead(&a->key, taken, a->reply.seen);
@@ -117,9 +125,7 @@ __global int try_port(struct __sk_buff *skb, struct attempt *a, __u32 port)
 			return -1;
 		forget(&a->key, taken);
 	}
-	if (a->host && host_listens(skb, &a->key))
-		return -1;
-	return bpf_map_update_elem(&flows, &a->key, &a->reply, BPF_NOEXIST) ? -1 : 0;
+	return take_port(skb, a);
 }
 
 #define TRIES 64
@@ -171,15 +177,15 @@ __global int claim_port(struct __sk_buff *skb, struct attempt *a, const struct s
 
 /**
  * flow_begin() - prepares a new flow.
- * @packet: its first one
+ * @tuple, @tcp: of its first packet, and TCP's flags
  * @source, @destination: the addresses that it is to have, mapped
  * @dport: the port that it is sent to
  * @from, @to: host ends, 0 for the wire
  *
  * Return: where to fill in the rest before flow_make(), or NULL.
  */
-static __always_inline struct attempt *flow_begin(const struct packet *packet, const void *source, const void *destination,
-						  __be16 dport, __u32 from, __u32 to, __u32 now)
+static __always_inline struct attempt *flow_begin(const struct shunt_tuple *tuple, __u8 tcp, const void *source,
+						  const void *destination, __be16 dport, __u32 from, __u32 to, __u32 now)
 {
 	struct attempt *a = new_attempt();
 
@@ -188,15 +194,15 @@ static __always_inline struct attempt *flow_begin(const struct packet *packet, c
 	copy6(a->key.source, destination);
 	copy6(a->key.destination, source);
 	a->key.sport = dport;
-	a->key.protocol = packet->tuple.protocol;
-	invert(&a->reply.to, &packet->tuple);
+	a->key.protocol = tuple->protocol;
+	invert(&a->reply.to, tuple);
 	a->reply.from_ifindex = to;
 	a->reply.to_ifindex = from;
-	a->opens = (packet->tcp & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+	a->opens = (tcp & (TCP_SYN | TCP_ACK)) == TCP_SYN;
 	a->original.from_ifindex = from;
 	a->original.to_ifindex = to;
 	a->original.state = SHUNT_FLOW_ORIGINAL;
-	a->original.state = next_state(packet->tcp, true, from, SHUNT_FLOW_ORIGINAL);
+	a->original.state = next_state(tcp, true, from, SHUNT_FLOW_ORIGINAL);
 	a->original.seen = a->reply.seen = now;
 	return a;
 }
@@ -207,11 +213,11 @@ static __always_inline struct attempt *flow_begin(const struct packet *packet, c
  *
  * Return: 0, or -1 if there is no port for it.
  */
-static __always_inline int flow_claim(struct __sk_buff *skb, struct packet *packet, struct attempt *a, __u32 port)
+static __always_inline int flow_claim(struct __sk_buff *skb, const struct shunt_tuple *tuple, struct attempt *a, __u32 port)
 {
 	a->reply.state = a->original.state & ~SHUNT_FLOW_ORIGINAL;
-	a->fresh = port;
-	if (port ? try_port(skb, a, port) : claim_port(skb, a, &packet->tuple))
+	a->key.dport = bpf_htons(port);
+	if (!port ? claim_port(skb, a, tuple) : (a->ranged && !may_leave_from(a->key.protocol, port)) || take_port(skb, a))
 		return -1;
 	invert(&a->original.to, &a->key);
 	return 0;
@@ -223,17 +229,18 @@ static __always_inline int flow_claim(struct __sk_buff *skb, struct packet *pack
  *
  * Return: the original one, or NULL if there is no port for it.
  */
-static __always_inline struct shunt_flow *flow_make(struct __sk_buff *skb, struct packet *packet, struct attempt *a, __u32 port)
+static __always_inline struct shunt_flow *flow_make(struct __sk_buff *skb, const struct shunt_tuple *tuple, struct attempt *a,
+						    __u32 port)
 {
 	struct shunt_flow *first;
 	struct shunt_tuple reply;
 
-	if (flow_claim(skb, packet, a, port))
+	if (flow_claim(skb, tuple, a, port))
 		return NULL;
-	if (likely(bpf_map_update_elem(&flows, &packet->tuple, &a->original, BPF_NOEXIST) == 0))
+	if (likely(bpf_map_update_elem(&flows, tuple, &a->original, BPF_NOEXIST) == 0))
 		return &a->original;
 	/* It may be that the other CPU has adopted what we claimed. */
-	first = bpf_map_lookup_elem(&flows, &packet->tuple);
+	first = bpf_map_lookup_elem(&flows, tuple);
 	if (first)
 		invert(&reply, &first->to);
 	if (!first || !same_tuple(&reply, &a->key))

@@ -39,9 +39,10 @@
  *     from a port which was published later go on.
  * F5. A flow belongs to a pair of devices, not to an address: its entry names the host end that it comes in by, or goes out
  *     by, and another container that got the address does not match. Interface numbers come again after 2^31.
- * F6. The routing table is asked for each packet to the wire that has no shortcut, before its flow is looked for. (Where the host's
- *     stack has done the routing already: once in a unit of the clock.) It is then that a flow follows a route to another uplink, and a masqueraded one an uplink to another address: a flow whose address
- *     is not that of its route any more begins anew, so that TCP gets a reset rather than silence.
+ * F6. The routing table is asked for each packet to the wire that has no shortcut, before its flow is looked for. (Where the
+ *     host's stack has done the routing already: once in a unit of the clock.) It is then that a flow follows a route to
+ *     another uplink, and a masqueraded one an uplink to another address: a flow whose address is not that of its route any
+ *     more begins anew, so that TCP gets a reset rather than silence.
  * F7. A TCP connection that is masqueraded and begins by shortcut (S5 in shortcut.h) has its reply's entry alone, under the port
  *     that its socket tries first. The first packet that has no shortcut makes the other, as if it had been lost (F3). What
  *     packets say by shortcut, to accept a connection or to end it, is told to the reply's entry, which is the one that
@@ -50,8 +51,8 @@
  *
  * Lifetimes: TCP, established: a day (RFC 5382 asks for two hours and four minutes at least); opening, half closed, or reset
  * from out there, which could be anyone's word: four minutes (as there); closed by both, or reset by the container: a minute,
- * as TIME_WAIT. UDP: five minutes, or one if nobody answered
- * (RFC 4787); a quarter of one for DNS, each of whose questions is a flow: a resolver would be out of ports at 55 a second. ICMP echo: one minute (RFC 5508).
+ * as TIME_WAIT. UDP: five minutes, or one if nobody answered (RFC 4787); a quarter of one for DNS, each of whose questions
+ * is a flow: a resolver would be out of ports at 55 a second. ICMP echo: one minute (RFC 5508).
  *
  * Fragments have no ports but for the first: it leaves them in the map "fragments", for those behind it. One that comes
  * before the first is dropped.
@@ -152,8 +153,6 @@ struct attempt {
 	bool ranged;			/* only ports that are for masquerading */
 	bool desperate;			/* takes closed_port, too */
 	bool opens;			/* a connection, whatever was before it */
-	bool fresh;			/* to be had without ado, or not at all: only the first port is tried */
-	__u8 pad[7];
 };
 
 _Static_assert(sizeof(struct attempt) % 8 == 0, "attempt is cleared by words");
@@ -200,8 +199,8 @@ static __always_inline __u32 first_port(const struct shunt_tuple *tuple, __u32 l
 }
 
 /*
- * An original entry whose reply's is gone may be left over from a flow before this one, which began by shortcut (F7). If so, it is
- * made this one's. @a: key is the reply's. Return: whether that has been found.
+ * An original entry whose reply's is gone may be left over from a flow before this one, which began by shortcut (F7). If so,
+ * it is made this one's. @a: key is the reply's. Return: whether that has been found.
  */
 static __noinline bool begun_by_shortcut(const struct packet *packet, struct shunt_flow *flow, struct attempt *a)
 {
@@ -225,7 +224,7 @@ static __noinline bool begun_by_shortcut(const struct packet *packet, struct shu
 	return false;
 }
 
-/* Return: whether an original entry is left over from a flow whose reply's is gone, while another has begun with its tuple (F7). */
+/* Return: whether an original entry is left over from a flow whose reply's is gone, while another has its tuple (F7). */
 static __noinline bool left_over(struct attempt *a, const struct shunt_flow *original)
 {
 	const struct shunt_flow *reply;

@@ -89,7 +89,7 @@ static __always_inline struct shunt_flow *masquerade(struct __sk_buff *skb, stru
 	__u8 source[16] __attribute__((aligned(8)));
 
 	preferred_source(fib, packet->ipv4, source);
-	a = flow_begin(packet, source, packet->tuple.destination, packet->tuple.dport, ifindex, 0, now);
+	a = flow_begin(&packet->tuple, packet->tcp, source, packet->tuple.destination, packet->tuple.dport, ifindex, 0, now);
 	if (!a)
 		return NULL;
 	a->original.state |= SHUNT_FLOW_MASQUERADE;
@@ -97,7 +97,7 @@ static __always_inline struct shunt_flow *masquerade(struct __sk_buff *skb, stru
 	a->port_low = from->port_low;
 	a->port_high = from->port_high;
 	a->host = a->ranged = true;
-	return flow_make(skb, packet, a, 0);
+	return flow_make(skb, &packet->tuple, a, 0);
 }
 
 /*

@@ -98,13 +98,13 @@ static __noinline struct shunt_flow *publish_from_wire(struct __sk_buff *skb, st
 
 	if (!find_backend(skb, packet, &backend) || !backend_allows(NULL, packet, &backend))
 		return NULL;
-	a = flow_begin(packet, packet->tuple.source, backend.address, backend.port, 0, backend.ifindex, now);
+	a = flow_begin(&packet->tuple, packet->tcp, packet->tuple.source, backend.address, backend.port, 0, backend.ifindex, now);
 	if (!a)
 		return NULL;
 	/* Only if the container speaks with the same port out there already, by another of ours. */
 	a->port_low = 1024;
 	a->port_high = 65535;
-	flow = flow_make(skb, packet, a, 0);
+	flow = flow_make(skb, &packet->tuple, a, 0);
 	if (flow)
 		publish_count(&packet->tuple, backend.ifindex, packet->published);
 	return flow;
@@ -121,14 +121,15 @@ static __noinline int publish_hairpin(struct __sk_buff *skb, struct shunt_interf
 
 	if (!find_backend(skb, packet, &backend) || !backend_allows(from, packet, &backend))
 		return -1;
-	a = flow_begin(packet, packet->tuple.destination, backend.address, backend.port, skb->ifindex, backend.ifindex, now);
+	a = flow_begin(&packet->tuple, packet->tcp, packet->tuple.destination, backend.address, backend.port, skb->ifindex,
+		       backend.ifindex, now);
 	if (!a)
 		return -1;
 	a->host = true;
 	a->ranged = from->port_high;
 	a->port_low = from->port_high ? from->port_low : 1024;
 	a->port_high = from->port_high ?: 65535;
-	if (!flow_make(skb, packet, a, 0))
+	if (!flow_make(skb, &packet->tuple, a, 0))
 		return -1;
 	publish_count(&packet->tuple, backend.ifindex, packet->published);
 	return 0;

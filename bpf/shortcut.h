@@ -53,7 +53,7 @@ enum shortcut_way {
 struct shortcut {
 	__u64 address[4];	/* as in the network header: source and destination; IPv4's both in the first */
 	__u64 until;		/* jiffies */
-	__u64 head, head_mask;	/* the first 8 bytes of the network header, as far as they matter: IPv4's and IPv6's are never alike */
+	__u64 head, head_mask;	/* the first 8 bytes of the network header, as far as they matter; IPv4's are never IPv6's */
 	__u32 ifindex;		/* the device that it came in by; 0: this is none */
 	__u32 ports;		/* source and destination, as in the transport header; PLACE_ADDRESSES, PLACE_TO_CT: no matter */
 	__u8 place;		/* enum place */
@@ -134,7 +134,8 @@ static __always_inline bool same_addresses(const struct shortcut *s, const word 
 }
 
 /* Whether a shortcut is for a packet, unless it is too old. @network: its header, with that of the transport behind it */
-static __always_inline bool fits(const struct shortcut *s, const enum place place, __u32 ifindex, const void *network, const bool ipv4)
+static __always_inline bool fits(const struct shortcut *s, const enum place place, __u32 ifindex, const void *network,
+				 const bool ipv4)
 {
 	const struct ipv6hdr *ip6 = network;
 	const struct iphdr *ip = network;
