@@ -4,7 +4,7 @@
  *
  * Who begins one connection begins more, to the same address: a proxy, a database's client, a browser. Where it went out is known
  * then, and with which address, or who answers there. All that is left is what makes a flow this one: its port, and its
- * entries, if they are to be had at once. Else, as if a port is taken, the long way knows what to do.
+ * two entries, if both are to be had at once. Else, as if a port is taken, the long way knows what to do.
  */
 #ifndef SHUNT_BPF_BEGIN_H
 #define SHUNT_BPF_BEGIN_H
@@ -37,19 +37,18 @@ static __always_inline void tuple_like(struct shunt_tuple *ret, const struct sho
 
 /*
  * The shortcut for a connection's packets: as for those that it is like, but for their ports. Return: NULL if there is no
- * place for it.
+ * place for it, but those of @like and of what @stays, which is still needed.
  */
-static __always_inline struct shortcut *packets_like(const struct shortcut *like, __u32 ports, __u32 to_ports, bool original,
-						     bool ipv4)
+static __always_inline struct shortcut *packets_like(const struct shortcut *like, const struct shortcut *stays, __u32 ports,
+						     __u32 to_ports, bool ipv4)
 {
 	const __u64 hash = ipv4 ? address_hash(like->address, true) : address_hash(like->address, false);
 	struct shortcut *s = shortcut_at(port_hash(hash, ports));
 
-	if (!s || s == like)
+	if (!s || s == like || s == stays)
 		return NULL;
 	__builtin_memcpy(s, like, sizeof(*s));
 	s->place = PLACE_PORTS;
-	s->original = original;
 	s->ports = ports;
 	s->to_ports = to_ports;
 	shortcut_port_deltas(s);
@@ -73,7 +72,6 @@ static __always_inline void answers_like(const struct shortcut *like, __u32 port
 	s->head_mask = ipv4 ? HEAD4_MASK : HEAD6_MASK;
 	s->head = ipv4 ? HEAD4 : HEAD6(IPPROTO_TCP);
 	s->place = PLACE_PORTS;
-	s->original = false;
 	s->ports = ports;
 	s->to_ports = to_ports;
 	s->addresses_delta = ~like->addresses_delta;
@@ -91,6 +89,7 @@ static __noinline struct shortcut *begin_out(struct __sk_buff *skb, const struct
 {
 	struct shunt_tuple tuple = {}, to = {};
 	struct attempt *a;
+	__u32 port;
 
 	tuple_like(&tuple, like, ports, ipv4);
 	from_header(&to, like->to_address, ipv4);
@@ -102,10 +101,35 @@ static __noinline struct shortcut *begin_out(struct __sk_buff *skb, const struct
 	a->port_low = like->to_ports & 0xffff;
 	a->port_high = like->to_ports >> 16;
 	a->host = a->ranged = true;
-	if (flow_claim(skb, &tuple, a, first_port(&tuple, a->port_low, a->port_high)))
+	port = first_port(&tuple, a->port_low, a->port_high);
+	if (!port || flow_make(skb, &tuple, a, port) != &a->original)
 		return NULL;
 	answers_like(like, ports_of(&a->key), ports_of(&a->reply.to), ipv4);
-	return packets_like(like, ports, ports_of(&a->original.to), true, ipv4);
+	return packets_like(like, like, ports, ports_of(&a->original.to), ipv4);
+}
+
+/*
+ * What a container will answer to what comes in like @like goes out as its last answers between the same addresses did. If that
+ * is not known, the first one goes the long way.
+ */
+static __always_inline void accepted_like(const struct shortcut *like, __u32 ports, __u32 to_ports, bool ipv4)
+{
+	const struct shortcut *out;
+	struct shortcut *s;
+	__u64 address[4] = {};
+
+	in_return(address, like->to_address, ipv4);
+	out = shortcut_at(ipv4 ? address_hash(address, true) : address_hash(address, false));
+	/* All of them: where they are IPv4's, but the first is 0. */
+	if (!out || out->place != PLACE_BEGIN || !same_addresses(out, address, false) || out->ifindex != like->endpoint ||
+	    out->until <= bpf_jiffies64())
+		return;
+	s = packets_like(out, like, ports, to_ports, ipv4);
+	if (!s)
+		return;
+	in_return(s->to_address, like->address, ipv4);
+	s->addresses_delta = ~like->addresses_delta;
+	shortcut_port_deltas(s);
 }
 
 /* Somebody out there begins a connection with a published port. Return: its shortcut, or NULL. */
@@ -125,38 +149,16 @@ static __noinline struct shortcut *begin_in(struct __sk_buff *skb, const struct 
 	if (flow_make(skb, &tuple, a, bpf_ntohs(tuple.sport)) != &a->original)
 		return NULL;
 	publish_count(&tuple, like->endpoint, like->any ? PUBLISH_ANY : PUBLISH_EXACT);
-	return packets_like(like, ports, ports_of(&a->original.to), true, ipv4);
-}
-
-/* A container accepts a connection. Return: the shortcut of its answers, or NULL. */
-static __noinline struct shortcut *answer(const struct shortcut *like, __u32 ports, bool ipv4)
-{
-	struct shunt_tuple tuple = {}, to;
-	struct shunt_flow *flow;
-	struct shortcut *s;
-
-	tuple_like(&tuple, like, ports, ipv4);
-	flow = bpf_map_lookup_elem(&flows, &tuple);
-	if (!flow || flow->seen != flow_clock() || flow->from_ifindex != like->endpoint || flow->to_ifindex ||
-	    flow->state & (SHUNT_FLOW_ORIGINAL | ENDED))
-		return NULL;
-	to = flow->to;
-	flow->state = next_state(TCP_SYN | TCP_ACK, false, true, flow->state);
-	s = packets_like(like, ports, ports_of(&to), false, ipv4);
-	if (!s)
-		return NULL;
-	s->translated = !(flow->state & SHUNT_FLOW_AS_IS);
-	in_header(s->to_address, &to, ipv4);	/* one of several that the host may have */
-	shortcut_deltas(s, ipv4);
-	return s;
+	accepted_like(like, ports_of(&a->key), ports_of(&a->reply.to), ipv4);
+	return packets_like(like, like, ports, ports_of(&a->original.to), ipv4);
 }
 
 /**
- * begin_connection() - makes the shortcut of a connection that begins, or is accepted, as another one between the same addresses did.
+ * begin_connection() - makes the shortcuts of a connection that begins as another one between the same addresses did.
  * @ipv4: whether the network header is IPv4's, without options
  * @out: whether the packet comes from a container
  *
- * Return: the shortcut, or NULL if there is none.
+ * Return: that of its first packet, or NULL if there is none.
  */
 static __noinline struct shortcut *begin_connection(struct __sk_buff *skb, bool ipv4, bool out)
 {
@@ -164,14 +166,13 @@ static __noinline struct shortcut *begin_connection(struct __sk_buff *skb, bool 
 	struct iphdr *ip = (struct iphdr *)(eth + 1);
 	struct ipv6hdr *ip6 = (struct ipv6hdr *)(eth + 1);
 	const word *address = ipv4 ? (word *)&ip->saddr : (word *)&ip6->saddr;
-	__u8 *transport = ipv4 ? (__u8 *)(ip + 1) : (__u8 *)(ip6 + 1), flags;
+	__u8 *transport = ipv4 ? (__u8 *)(ip + 1) : (__u8 *)(ip6 + 1);
 	__u32 ports;
 	struct shortcut *like;
 
 	if ((void *)(transport + sizeof(struct tcphdr)) > packet_end(skb) || (ipv4 ? ip->protocol : ip6->nexthdr) != IPPROTO_TCP)
 		return NULL;
-	flags = transport[13] & (TCP_SYN | TCP_ACK | TCP_FIN | TCP_RST);
-	if (flags != TCP_SYN && (!out || flags != (TCP_SYN | TCP_ACK)))
+	if ((transport[13] & (TCP_SYN | TCP_ACK | TCP_FIN | TCP_RST)) != TCP_SYN)
 		return NULL;
 	ports = *(__u32 *)transport;
 	like = shortcut_at(ipv4 ? address_hash(address, true) : address_hash(address, false));
@@ -181,52 +182,35 @@ static __noinline struct shortcut *begin_connection(struct __sk_buff *skb, bool 
 	/* What will not go begins nothing. */
 	if ((ipv4 ? ip->ttl : ip6->hop_limit) <= 1 || skb->len > like->size || (out && !length_sane(skb, ip, ipv4)))
 		return NULL;
-	if (!out)
-		return ((const __be16 *)&ports)[1] == ((const __be16 *)&like->ports)[1] ? begin_in(skb, like, ports, ipv4) : NULL;
-	return flags == TCP_SYN ? begin_out(skb, like, ports, ipv4) : answer(like, ports, ipv4);
-}
-
-/* The key of the reply's entry of a shortcut's flow, and the ports that it leads to. */
-static __always_inline __u32 reply_of(const struct shortcut *s, struct shunt_tuple *ret_key, bool ipv4)
-{
-	const __u32 to_ports = s->translated ? s->to_ports : s->ports;
-	__u64 back[4] = {};
-
-	if (!s->original) {
-		tuple_like(ret_key, s, s->ports, ipv4);
-		return to_ports;
-	}
-	in_return(back, s->translated ? s->to_address : s->address, ipv4);
-	from_header(ret_key, back, ipv4);
-	ret_key->sport = ((const __be16 *)&to_ports)[1];
-	ret_key->dport = ((const __be16 *)&to_ports)[0];
-	ret_key->protocol = s->protocol;
-	return s->ports << 16 | s->ports >> 16;
+	if (out && checksum_kind(skb) == CHECKSUM_PARTIAL &&
+	    !checksum_own(skb, L3 + (ipv4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr)), CHECK_TCP))
+		return NULL;
+	if (out)
+		return begin_out(skb, like, ports, ipv4);
+	return ((const __be16 *)&ports)[1] == ((const __be16 *)&like->ports)[1] ? begin_in(skb, like, ports, ipv4) : NULL;
 }
 
 /**
- * tell_flow() - tells a flow that a packet which goes by shortcut accepts a connection, or ends it (F7 in flow.h).
+ * tell_flow() - tells a flow that a packet which goes by shortcut accepts a connection, or ends it.
  * @flags: TCP's SYN, ACK, FIN and RST
  *
  * Return: 0, or -1 if the long way has to.
  */
 static __noinline int tell_flow(const struct shortcut *s, __u32 flags, bool ipv4, bool out)
 {
-	const bool original = s->original;
-	struct shunt_tuple key = {};
+	struct shunt_tuple tuple = {};
 	struct shunt_flow *flow;
-	__u32 ports;
 
-	if (flags & TCP_RST || s->until <= bpf_jiffies64())
+	if (flags & TCP_RST || (flags & TCP_SYN && (flags & (TCP_ACK | TCP_FIN)) != TCP_ACK) || s->until <= bpf_jiffies64())
 		return -1;
-	if (flags & TCP_SYN && (original || (flags & (TCP_ACK | TCP_FIN)) != TCP_ACK))
+	tuple_like(&tuple, s, s->ports, ipv4);
+	flow = bpf_map_lookup_elem(&flows, &tuple);
+	if (!flow || !flow->seen || (out ? flow->from_ifindex : flow->to_ifindex) != s->endpoint ||
+	    (s->translated && ports_of(&flow->to) != s->to_ports))
 		return -1;
-	ports = reply_of(s, &key, ipv4);
-	flow = bpf_map_lookup_elem(&flows, &key);
-	if (!flow || !flow->seen || flow->state & SHUNT_FLOW_ORIGINAL || ports_of(&flow->to) != ports ||
-	    (out == original ? flow->to_ifindex : flow->from_ifindex) != s->endpoint || (flags & TCP_SYN && flow->state & ENDED))
+	if (flags & TCP_SYN && flow->state & (SHUNT_FLOW_ORIGINAL | ENDED))
 		return -1;
-	flow->state = next_state(flags, original, out, flow->state);
+	flow->state = next_state(flags, flow, flow->state);
 	return 0;
 }
 

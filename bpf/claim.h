@@ -80,6 +80,21 @@ static __always_inline void forget(const struct shunt_tuple *key, const struct s
 	bpf_map_delete_elem(&flows, key);
 }
 
+/* What the other entry alone knows of a TCP flow (F7), this one does, too. */
+static __noinline void merge(const struct shunt_tuple *key, struct shunt_flow *reply)
+{
+	const struct shunt_flow *original;
+	struct shunt_tuple first, back;
+
+	invert(&first, &reply->to);
+	original = bpf_map_lookup_elem(&flows, &first);
+	if (!original)
+		return;
+	invert(&back, &original->to);
+	if (same_tuple(&back, key))
+		reply->state |= original->state & ~STATE_KEPT;
+}
+
 /* Claims a port that no flow has. Return: 0, or -1 if somebody else has it. */
 static __always_inline int take_port(struct __sk_buff *skb, struct attempt *a)
 {
@@ -92,27 +107,27 @@ static __always_inline int take_port(struct __sk_buff *skb, struct attempt *a)
 __global int try_port(struct __sk_buff *skb, struct attempt *a, __u32 port)
 {
 	struct shunt_flow *taken;
-	__u32 seen = 0;
-	bool dead;
 
 	if (!a)
 		return -1;
 	a->key.dport = bpf_htons(port);
+	if (a->ranged && !may_leave_from(a->key.protocol, port))
+		return -1;
 	taken = bpf_map_lookup_elem(&flows, &a->key);
 	if (taken) {
-		seen = taken->seen;
+		const __u32 seen = taken->seen;
+		bool dead;
+
+		if (a->key.protocol == IPPROTO_TCP)
+			merge(&a->key, taken);
 		dead = flow_dead(&a->key, taken, a->reply.seen);
+
 		if (!seen)
 			return -1;
 		/* It is this flow's: the other entry was lost, or another CPU is just before us. */
 		if (taken->from_ifindex == a->reply.from_ifindex && taken->to_ifindex == a->reply.to_ifindex &&
 		    same_tuple(&taken->to, &a->reply.to))
 			return adopt(a, taken, seen, dead || a->opens);
-	}
-	/* Asked behind what has begun: its port may have been published since. */
-	if (a->ranged && !may_leave_from(a->key.protocol, port))
-		return -1;
-	if (taken) {
 		if (!dead && !host_end_gone(taken->to_ifindex) && !host_end_gone(taken->from_ifindex)) {
 			if (!flow_closed(taken))
 				return -1;
@@ -202,30 +217,14 @@ static __always_inline struct attempt *flow_begin(const struct shunt_tuple *tupl
 	a->original.from_ifindex = from;
 	a->original.to_ifindex = to;
 	a->original.state = SHUNT_FLOW_ORIGINAL;
-	a->original.state = next_state(tcp, true, from, SHUNT_FLOW_ORIGINAL);
+	a->original.state = next_state(tcp, &a->original, SHUNT_FLOW_ORIGINAL);
 	a->original.seen = a->reply.seen = now;
 	return a;
 }
 
 /**
- * flow_claim() - makes the reply's entry of the flow that flow_begin() has prepared (F1, F7), and prepares the original one.
- * @port: the only one that it may have, to be had without ado; 0: any, by any means
- *
- * Return: 0, or -1 if there is no port for it.
- */
-static __always_inline int flow_claim(struct __sk_buff *skb, const struct shunt_tuple *tuple, struct attempt *a, __u32 port)
-{
-	a->reply.state = a->original.state & ~SHUNT_FLOW_ORIGINAL;
-	a->key.dport = bpf_htons(port);
-	if (!port ? claim_port(skb, a, tuple) : (a->ranged && !may_leave_from(a->key.protocol, port)) || take_port(skb, a))
-		return -1;
-	invert(&a->original.to, &a->key);
-	return 0;
-}
-
-/**
  * flow_make() - makes both entries of the flow that flow_begin() has prepared (F1).
- * @port: as flow_claim() has it
+ * @port: the only one that it may have, to be had without ado; 0: any, by any means
  *
  * Return: the original one, or NULL if there is no port for it.
  */
@@ -235,8 +234,11 @@ static __always_inline struct shunt_flow *flow_make(struct __sk_buff *skb, const
 	struct shunt_flow *first;
 	struct shunt_tuple reply;
 
-	if (flow_claim(skb, tuple, a, port))
+	a->reply.state = a->original.state & ~SHUNT_FLOW_ORIGINAL;
+	a->key.dport = bpf_htons(port);
+	if (!port ? claim_port(skb, a, tuple) : (a->ranged && !may_leave_from(a->key.protocol, port)) || take_port(skb, a))
 		return NULL;
+	invert(&a->original.to, &a->key);
 	if (likely(bpf_map_update_elem(&flows, tuple, &a->original, BPF_NOEXIST) == 0))
 		return &a->original;
 	/* It may be that the other CPU has adopted what we claimed. */

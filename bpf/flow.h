@@ -43,11 +43,8 @@
  *     host's stack has done the routing already: once in a unit of the clock.) It is then that a flow follows a route to
  *     another uplink, and a masqueraded one an uplink to another address: a flow whose address is not that of its route any
  *     more begins anew, so that TCP gets a reset rather than silence.
- * F7. A TCP connection that is masqueraded and begins by shortcut (S5 in shortcut.h) has its reply's entry alone, under the port
- *     that its socket tries first. The first packet that has no shortcut makes the other, as if it had been lost (F3). What
- *     packets say by shortcut, to accept a connection or to end it, is told to the reply's entry, which is the one that
- *     decides about the port; the other hears of it when a packet finds the clock one unit on. So an original entry can be left
- *     over from an earlier flow of the same tuple: it counts for nothing against a reply's entry while its own is gone.
+ * F7. What packets say to end a TCP connection, or to accept it, the entry that they find may know alone (S4 in shortcut.h), until
+ *     a packet finds the clock one unit on, or somebody would have the port: both look at the two entries as one.
  *
  * Lifetimes: TCP, established: a day (RFC 5382 asks for two hours and four minutes at least); opening, half closed, or reset
  * from out there, which could be anyone's word: four minutes (as there); closed by both, or reset by the container: a minute,
@@ -110,9 +107,11 @@ static __always_inline bool host_end_gone(__u32 ifindex)
 	return ifindex && !bpf_map_lookup_elem(&interfaces, &ifindex);
 }
 
-/* What is known of a flow behind a packet with TCP's flags @tcp. @original: its direction, @inside: it is from a container */
-static __always_inline __u32 next_state(__u8 tcp, bool original, bool inside, __u32 state)
+/* What is known of a flow behind a packet with TCP's flags @tcp, which has found @flow. */
+static __always_inline __u32 next_state(__u8 tcp, const struct shunt_flow *flow, __u32 state)
 {
+	const bool original = flow->state & SHUNT_FLOW_ORIGINAL;
+
 	/* The port is used again, by the same socket or the next one on it. */
 	if ((tcp & (TCP_SYN | TCP_ACK)) == TCP_SYN && state & ENDED)
 		state &= ~(ENDED | SHUNT_FLOW_ANSWERED);
@@ -121,9 +120,9 @@ static __always_inline __u32 next_state(__u8 tcp, bool original, bool inside, __
 	if (tcp & TCP_FIN)
 		state |= original ? SHUNT_FLOW_FIN_ORIGINAL : SHUNT_FLOW_FIN_REPLY;
 	if (tcp & TCP_RST)
-		return state | (inside ? CLOSED : SHUNT_FLOW_RESET);
+		return state | (flow->from_ifindex ? CLOSED : SHUNT_FLOW_RESET);
 	/* The container goes on, so that what said it was reset lied. */
-	return inside ? state & ~SHUNT_FLOW_RESET : state;
+	return flow->from_ifindex ? state & ~SHUNT_FLOW_RESET : state;
 }
 
 /* Return: whether a packet need not tell the flow's entries anything. */
@@ -188,7 +187,7 @@ static __always_inline __u64 socket_hash(const struct shunt_tuple *tuple)
 	return mix(mix(flow_secret ^ address[0]) ^ address[1] ^ (__u64)bpf_ntohs(tuple->sport) << 8 ^ tuple->protocol);
 }
 
-/* Return: the port that a socket's flows try first: its own if it is of the range. */
+/* Return: the port that a socket's flows try first, its own if it is of the range; or 0. */
 static __always_inline __u32 first_port(const struct shunt_tuple *tuple, __u32 low, __u32 high)
 {
 	const __u32 own = bpf_ntohs(tuple->sport), span = (high - low + 1) & 0x1ffff;
@@ -196,43 +195,6 @@ static __always_inline __u32 first_port(const struct shunt_tuple *tuple, __u32 l
 	if (own >= low && own <= high)
 		return own;
 	return span ? low + socket_hash(tuple) % span : 0;
-}
-
-/*
- * An original entry whose reply's is gone may be left over from a flow before this one, which began by shortcut (F7). If so,
- * it is made this one's. @a: key is the reply's. Return: whether that has been found.
- */
-static __noinline bool begun_by_shortcut(const struct packet *packet, struct shunt_flow *flow, struct attempt *a)
-{
-	const __u32 state = SHUNT_FLOW_ORIGINAL | SHUNT_FLOW_MASQUERADE;
-	const struct shunt_flow *reply;
-	struct shunt_interface *me;
-	__u32 from = flow->from_ifindex;
-
-	if ((flow->state & state) != state || packet->kind != KIND_WHOLE || packet->tuple.protocol != IPPROTO_TCP)
-		return false;
-	me = bpf_map_lookup_elem(&interfaces, &from);
-	if (!me)
-		return false;
-	a->key.dport = bpf_htons(first_port(&packet->tuple, me->port_low, me->port_high));
-	reply = bpf_map_lookup_elem(&flows, &a->key);
-	if (reply && reply->to_ifindex == from && same_tuple(&reply->to, &a->reply.to)) {
-		flow->to.sport = a->key.dport;
-		return true;
-	}
-	a->key.dport = flow->to.sport;
-	return false;
-}
-
-/* Return: whether an original entry is left over from a flow whose reply's is gone, while another has its tuple (F7). */
-static __noinline bool left_over(struct attempt *a, const struct shunt_flow *original)
-{
-	const struct shunt_flow *reply;
-
-	invert(&a->original.to, &original->to);
-	reply = bpf_map_lookup_elem(&flows, &a->original.to);
-	invert(&a->original.to, &a->key);
-	return !reply || !same_tuple(&reply->to, &a->original.to);
 }
 
 /**
@@ -247,19 +209,12 @@ static __noinline int flow_renew(struct packet *packet, struct shunt_flow *flow,
 	__u32 state = flow->state, zero = 0;
 	struct attempt *a = bpf_map_lookup_elem(&attempts, &zero);
 	struct shunt_flow *other;
-	__u64 how = BPF_NOEXIST;
 
 	if (!a)
 		return -1;
 	invert(&a->key, &flow->to);
 	invert(&a->reply.to, &packet->tuple);
 	other = bpf_map_lookup_elem(&flows, &a->key);
-	if (!other && begun_by_shortcut(packet, flow, a))
-		other = bpf_map_lookup_elem(&flows, &a->key);
-	if (other && !(state & SHUNT_FLOW_ORIGINAL) && !same_tuple(&other->to, &a->reply.to) && left_over(a, other)) {
-		other = NULL;
-		how = BPF_ANY;
-	}
 	if (packet->kind == KIND_ERROR) {
 		return -1;
 	} else if (other) {
@@ -270,7 +225,7 @@ static __noinline int flow_renew(struct packet *packet, struct shunt_flow *flow,
 	} else if (host_end_gone(flow->to_ifindex) || flow_dead(&a->key, flow, now)) {
 		goto forget;
 	}
-	state = next_state(packet->tcp, flow->state & SHUNT_FLOW_ORIGINAL, flow->from_ifindex, state) & ~STATE_KEPT;
+	state = next_state(packet->tcp, flow, state) & ~STATE_KEPT;
 	flow->state = (flow->state & STATE_KEPT) | state;
 	flow->seen = now;
 	if (other) {
@@ -284,7 +239,11 @@ static __noinline int flow_renew(struct packet *packet, struct shunt_flow *flow,
 	a->original.to_ifindex = flow->from_ifindex;
 	a->original.state = state | ((flow->state & STATE_KEPT) ^ SHUNT_FLOW_ORIGINAL);
 	a->original.seen = now;
-	if (bpf_map_update_elem(&flows, &a->key, &a->original, how) == 0)
+	if (bpf_map_update_elem(&flows, &a->key, &a->original, BPF_NOEXIST) == 0)
+		return 0;
+	/* Another CPU has been before us, with a packet of the other direction. */
+	other = bpf_map_lookup_elem(&flows, &a->key);
+	if (other && other->seen && same_tuple(&other->to, &a->reply.to))
 		return 0;
 forget:
 	bpf_map_delete_elem(&flows, &packet->tuple);

@@ -215,7 +215,6 @@ static __noinline struct shortcut *shortcut_flow(struct __sk_buff *skb, const st
 	if (!s)
 		return NULL;
 	s->flow = true;
-	s->original = flow->state & SHUNT_FLOW_ORIGINAL;
 	if (flow->state & SHUNT_FLOW_AS_IS)
 		return s;
 	if ((packet->ipv4 ? (void *)(ip + 1) : (void *)(ip6 + 1)) + sizeof(s->to_ports) > packet_end(skb)) {

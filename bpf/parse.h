@@ -63,6 +63,29 @@ static __always_inline bool checksum_partial(struct __sk_buff *skb)
 	return BPF_CORE_READ_BITFIELD(inside, ip_summed) == CHECKSUM_PARTIAL;
 }
 
+/* Return: what is known of a packet's checksum, as the kernel has it: CHECKSUM_PARTIAL, CHECKSUM_COMPLETE, or something else. */
+static __always_inline __u32 checksum_kind(struct __sk_buff *skb)
+{
+	const struct sk_buff *inside = bpf_cast_to_kern_ctx(skb);
+	const __u8 *byte = (const __u8 *)inside + __builtin_preserve_field_info(inside->ip_summed, BPF_FIELD_BYTE_OFFSET);
+
+	/* As BPF_CORE_READ_BITFIELD(), but that it is one byte, as it has always been. */
+	return (__u64)*byte << __builtin_preserve_field_info(inside->ip_summed, BPF_FIELD_LSHIFT_U64) >>
+	       __builtin_preserve_field_info(inside->ip_summed, BPF_FIELD_RSHIFT_U64);
+}
+
+/* Return: whether what is to be completed is the transport header's own checksum, and nothing that a forger would like to write. */
+static __always_inline bool checksum_own(struct __sk_buff *skb, const __u32 headers, __u32 field)
+{
+	const struct sk_buff *inside = bpf_cast_to_kern_ctx(skb);
+
+	return inside->csum_start == inside->mac_header + headers && inside->csum_offset == field;
+}
+
+/* Of the checksum's field in the transport header. */
+#define CHECK_TCP 16
+#define CHECK_UDP 6
+
 /**
  * checksum_sane() - keeps the headers that are checked here from being changed later.
  * @headers: bytes up to the end of the network header, the Ethernet header and IPv4's options included

@@ -15,7 +15,7 @@
  * S3. Who never stops still comes by the long way eight times a second. There a flow is kept alive, the routing table asked, a
  *     neighbour looked for.
  * S4. Fragments, ICMP and RST are not for here, nor SYN where a connection is known. One that is accepted (SYN and ACK), or that
- *     one side ends (FIN), is told to the reply's entry of its flow, if it is alive: F7 in flow.h.
+ *     one side ends (FIN), is told to the one entry that the packet finds, if it is alive: F7 in flow.h.
  * S5. A connection that begins (SYN) needs no routing table where the last one between the same addresses has just begun: begin.h.
  * S6. What goes out is addressed as the neighbour was when the way was last asked for, if that is of an Ethernet uplink.
  *
@@ -69,7 +69,6 @@ struct shortcut {
 	__u16 ports_delta;
 	__u16 transport_delta;	/* the sum of both */
 	bool flow;		/* S4 */
-	bool original;		/* of its flow, this is the direction that it began in */
 	bool any;		/* PLACE_BEGIN, in: published on all addresses */
 	__u8 mac[ETH_ALEN];	/* PLACE_BEGIN, out: of the container's end */
 	__u32 back_size;	/* the same: as size, for the answers */

@@ -8,26 +8,6 @@
 #include "begin.h"
 #include "translate.h"
 
-/* Return: what is known of a packet's checksum, as the kernel has it: CHECKSUM_PARTIAL, CHECKSUM_COMPLETE, or something else. */
-static __always_inline __u32 checksum_kind(struct __sk_buff *skb)
-{
-	const struct sk_buff *inside = bpf_cast_to_kern_ctx(skb);
-
-	return BPF_CORE_READ_BITFIELD(inside, ip_summed);
-}
-
-/* Return: whether what is to be completed is the transport header's own checksum, and nothing that a forger would like to write. */
-static __always_inline bool checksum_own(struct __sk_buff *skb, const __u32 headers, __u32 field)
-{
-	const struct sk_buff *inside = bpf_cast_to_kern_ctx(skb);
-
-	return inside->csum_start == inside->mac_header + headers && inside->csum_offset == field;
-}
-
-/* Of the checksum's field in the transport header. */
-#define CHECK_TCP 16
-#define CHECK_UDP 6
-
 /* Return: whether a VLAN's tag is beside the packet. */
 static __always_inline bool tagged(struct __sk_buff *skb)
 {
@@ -39,6 +19,14 @@ static __always_inline bool tagged(struct __sk_buff *skb)
 static __always_inline __u8 hops(const void *network, const bool ipv4)
 {
 	return ipv4 ? ((const struct iphdr *)network)->ttl : ((const struct ipv6hdr *)network)->hop_limit;
+}
+
+static __always_inline void one_hop_less(struct __sk_buff *skb, void *network, const bool ipv4, __u32 kind)
+{
+	if (ipv4)
+		decrease_ttl4(network);
+	else
+		decrease_hops6(skb, network, kind == CHECKSUM_COMPLETE);
 }
 
 /* Two terms, at most, of 16 bits. */
@@ -122,14 +110,13 @@ static __always_inline int go(struct __sk_buff *skb, struct shortcut *s, __u8 *e
 
 	if (s->translated)
 		retell_in_place(skb, s, eth + L3, eth + headers, (__sum16 *)(eth + headers + check), ipv4, tcp, kind);
-	if (out && s->way == WAY_ACROSS)
-		return bpf_redirect(s->to_ifindex, 0);
-	if (ipv4)
-		decrease_ttl4((struct iphdr *)(eth + L3));
-	else
-		decrease_hops6(skb, (struct ipv6hdr *)(eth + L3), kind == CHECKSUM_COMPLETE);
-	if (out && unlikely(s->way == WAY_NEIGHBOUR))
+	if (out && s->way != WAY_OUT) {
+		if (s->way == WAY_ACROSS)
+			return bpf_redirect(s->to_ifindex, 0);
+		one_hop_less(skb, eth + L3, ipv4, kind);
 		return bpf_redirect_neigh(s->to_ifindex, &s->hop, sizeof(s->hop), 0);
+	}
+	one_hop_less(skb, eth + L3, ipv4, kind);
 	*(word *)eth = *(const word *)s->ethernet;
 	*(__u32 *)(eth + sizeof(word)) = *(const __u32 *)(s->ethernet + sizeof(word));
 	return out ? bpf_redirect(s->to_ifindex, 0) : bpf_redirect_peer(s->to_ifindex, 0);

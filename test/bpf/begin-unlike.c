@@ -134,6 +134,35 @@ static void each_class_goes_its_way(void **state)
 	shell("ip -6 rule del tos 0x20 table 77; ip -6 route flush table 77; ip -6 address del 2001:db8:100::77/128 dev wire");
 }
 
+/* The places of what one connection needs may be each other's, or those of what it is like: one in some hundred meets one. */
+static void it_does_not_matter_where_their_places_are(void **state)
+{
+	for EACH_WAY_TO_BEGIN(in_first, v6) {
+		struct way way = known(state, in_first, v6);
+		struct packet out, want;
+		struct spec s, back, as;
+
+		for (int i = 1; i <= 6000; i++) {
+			if (i % 200 == 0)
+				empty(skel->maps.flows);
+			s = another(&way, i);
+			assert_true(sent(hook_of(&way), begins(&way, s), &out));
+			if (in_first) {
+				want = landed(with(leg(IPPROTO_TCP, wire[v6], s.sport, bob[v6], 80), SYN));
+				check_packet("begun", out.data, out.len, &want);
+			}
+			back = in_first ? leg(IPPROTO_TCP, bob[v6], 80, wire[v6], s.sport) :
+					  leg(IPPROTO_TCP, wire[v6], 443, host[v6], source_port(&out));
+			as = in_first ? leg(IPPROTO_TCP, host[v6], 8080, wire[v6], s.sport) :
+					leg(IPPROTO_TCP, wire[v6], 443, alice[v6], s.sport);
+			assert_true(sent(in_first ? way.out : way.in,
+					 in_first ? packet_make(with(back, SYN | ACK)) : arriving(with(back, SYN | ACK)), &out));
+			want = in_first ? hop(packet_make(with(as, SYN | ACK))) : landed(with(as, SYN | ACK));
+			check_packet("accepted", out.data, out.len, &want);
+		}
+	}
+}
+
 /* Shortcuts that are made of another are no younger. */
 static void none_outlives_what_it_was_made_of(void **state)
 {
@@ -282,6 +311,7 @@ int main(void)
 		BEGIN_TEST(an_answer_reaches_who_asked),
 		BEGIN_TEST(a_label_matters_to_rules),
 		BEGIN_TEST(each_class_goes_its_way),
+		BEGIN_TEST(it_does_not_matter_where_their_places_are),
 		BEGIN_TEST(none_outlives_what_it_was_made_of),
 		BEGIN_TEST(a_forger_has_no_shortcut),
 		BEGIN_TEST(what_is_dropped_begins_nothing),

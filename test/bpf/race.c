@@ -15,6 +15,7 @@ struct sender {
 	enum who who;
 	struct packet in, out;
 	int verdict;
+	bool wire;		/* sends from out there */
 };
 
 static atomic_int turn, done;
@@ -30,7 +31,7 @@ static void stay_on(int cpu)
 
 static void send_one(struct sender *me)
 {
-	me->verdict = run("race", FROM_CT(me->who), &me->in, &me->out);
+	me->verdict = run("race", me->wire ? FROM_WIRE() : FROM_CT(me->who), &me->in, &me->out);
 }
 
 static void *send_in_turn(void *arg)
@@ -98,26 +99,70 @@ static void race(struct sender *a, struct sender *b, int v6, int protocol, int r
 	}
 }
 
-static void two_cpus_at_once_get_two_ports(void **state)
+static void two_cpus(void (*round)(struct sender *a, struct sender *b, int i), int rounds)
 {
 	static struct sender a, b;
 	pthread_t thread;
 
-	(void)state;
 	for (int i = 0; i < 3; i++)
 		masquerade(members[i], FIRST, FIRST + 31);
+	memset(&a, 0, sizeof(a));
+	memset(&b, 0, sizeof(b));
+	atomic_store(&turn, 0);
+	atomic_store(&done, 0);
 	stay_on(0);
 	assert_int_equal(pthread_create(&thread, NULL, send_in_turn, &b), 0);
-	for (int round = 0; round < 4800; round++)
-		race(&a, &b, round / 4 % 2, all[round / 8 % 3], round);
+	for (int i = 0; i < rounds; i++)
+		round(&a, &b, i);
 	atomic_store(&turn, -1);
 	pthread_join(thread, NULL);
+}
+
+static void for_a_port(struct sender *a, struct sender *b, int i) { race(a, b, i / 4 % 2, all[i / 8 % 3], i); }
+
+static void two_cpus_at_once_get_two_ports(void **state)
+{
+	(void)state;
+	two_cpus(for_a_port, 4800);
+}
+
+/* An original entry is lost, and both sides speak at once: who comes second finds it made anew, and takes nothing back. */
+static void both_sides(struct sender *a, struct sender *b, int i)
+{
+	const int v6 = i % 2, offset = i / 2 % 64;
+	const struct spec there = rival(ALICE, v6, IPPROTO_TCP, FIRST);
+	const struct spec back = leg(IPPROTO_TCP, wire[v6], remote(IPPROTO_TCP), host[v6], FIRST);
+
+	empty(skel->maps.flows);
+	a->who = ALICE;
+	b->wire = true;
+	a->in = packet_make(there);
+	b->in = arriving(back);
+	send_one(a);
+	assert_int_equal(a->verdict, REDIRECTED);
+	lose(there);
+	age(back, 10);
+	for (volatile int wait = 0; wait < offset * 20; wait++)
+		;
+	both_send(a);
+	assert_int_equal(a->verdict, REDIRECTED);
+	assert_int_equal(b->verdict, REDIRECTED);
+	assert_int_equal(source_port(&a->out), FIRST);
+	assert_true(has_flow(there, NULL));
+	assert_true(has_flow(back, NULL));
+}
+
+static void both_sides_at_once_make_one_entry(void **state)
+{
+	(void)state;
+	two_cpus(both_sides, 4800);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		NAT_TEST(two_cpus_at_once_get_two_ports),
+		NAT_TEST(both_sides_at_once_make_one_entry),
 	};
 
 	return cmocka_run_group_tests_name("race", tests, setup, teardown);
