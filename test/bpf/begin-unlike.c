@@ -99,7 +99,13 @@ static void a_label_matters_to_rules(void **state)
 	p = labelled(with(another(&way, 1), ACK), 2);
 	assert_true(sent(way.out, p, &out));
 
-	shell("ip -6 rule add flowlabel 3 table 78; ip -6 route add blackhole default table 78");
+	/* Linux before 6.14 has no such rules, and takes this one for one about everything. */
+	shell("ip -6 rule add flowlabel 3 table 78");
+	if (system("ip -6 rule show | grep -q 'flowlabel 0x3.*lookup 78'")) {
+		shell("ip -6 rule del table 78");
+		return;
+	}
+	shell("ip -6 route add blackhole default table 78");
 	way = known(state, false, 1);
 	assert_true(sent(way.out, labelled(another(&way, 2), 1), &out));
 	p = labelled(another(&way, 3), 3);
