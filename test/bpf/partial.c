@@ -195,6 +195,31 @@ static void a_sum_is_written_to_nothing_that_is_quoted(void **state)
 	}
 }
 
+/* Where one connection has shown the way, what will be dropped for its sum takes no port. */
+static void a_forged_sum_begins_nothing(void **state)
+{
+	for (int v6 = 0; v6 < 2; v6++) {
+		struct spec out = leg(IPPROTO_TCP, alice[v6], INSIDE, wire[v6], 443);
+		struct packet p;
+
+		quiet_nat(state);
+		forget_shortcuts();
+		out.flags = SYN;
+		p = from(CT1, packet_make(out));
+		assert_int_equal(write(place[CT1], p.data, p.len), p.len);
+		for (int tries = 0; tries < 200 && count_entries() < 2; tries++)
+			usleep(10000);
+		for (out.sport++; out.sport < INSIDE + 10; out.sport++) {
+			p = from(CT1, packet_make(out));
+			send_partial(&p, transport_of(&p), 2, 0);	/* on netkit the sender is told */
+		}
+		for (int tries = 0; tries < 1000 && counters_of(ALICE).dropped[SHUNT_DROP_UNTRANSLATED] < 9; tries++)
+			usleep(1000);
+		assert_int_equal(counters_of(ALICE).dropped[SHUNT_DROP_UNTRANSLATED], 9);
+		assert_int_equal(count_entries(), 2);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -202,6 +227,7 @@ int main(void)
 		cmocka_unit_test_setup(what_a_device_cuts_is_whole_in_each_part, quiet_nat),
 		cmocka_unit_test_setup(a_sum_is_written_to_no_port, quiet_nat),
 		cmocka_unit_test_setup(a_sum_is_written_to_nothing_that_is_quoted, quiet_nat),
+		cmocka_unit_test_setup(a_forged_sum_begins_nothing, quiet_nat),
 	};
 
 	return RUN_LIVE("partial", tests, setup_partial, teardown_partial);

@@ -49,12 +49,12 @@ static void long_text_loses_its_middle(void **state)
 	char text[2 * sizeof(error.text)];
 
 	(void)state;
-	memset(text, 'x', sizeof(text));
+	memset(text, 'a', sizeof(text));
 	text[sizeof(text) - 1] = '\0';
 	shunt_fail(&error, -EINVAL, "address \"%s\" is none", text);
 	assert_int_equal(strlen(error.text), sizeof(error.text) - 1);
-	assert_int_equal(strncmp(error.text, "address \"xxx", 12), 0);
-	assert_non_null(strstr(error.text, "xxx...xxx"));
+	assert_int_equal(strncmp(error.text, "address \"aaa", 12), 0);
+	assert_non_null(strstr(error.text, "aaa...aaa"));
 	assert_string_equal(error.text + strlen(error.text) - strlen("\" is none"), "\" is none");
 }
 
