@@ -81,16 +81,6 @@ int link_get(struct netlink *netlink, const char *name, uint32_t ifindex, struct
 /* Calls @each for all; a negative return ends it. What changes meanwhile may be missed. Return: 0, or an errno */
 int link_each(struct netlink *netlink, int (*each)(const struct link_state *link, void *arg), void *arg, struct shunt_error *error);
 
-/**
- * link_traffic() - What a container has received and sent, as its end of the pair counts
- * @ifindex:	of the host end, where redirected packets do not show
- *
- * Wherever the container's end is now. CAP_NET_ADMIN over its namespace is needed, if that is not ours.
- *
- * Return: 0, or an errno
- */
-int link_traffic(struct netlink *host, uint32_t ifindex, struct shunt_traffic *ret, struct shunt_error *error);
-
 /* Return: 0 also where there was none. */
 int link_delete(struct netlink *netlink, uint32_t ifindex, struct shunt_error *error);
 

@@ -7,6 +7,7 @@
 
 #include "endpoint.h"
 #include "mend.h"
+#include "traffic.h"
 
 /* Whether somebody is at work on an endpoint right now. Looks without making anything. */
 static bool is_locked(struct shunt_instance *instance, const struct shunt_endpoint *endpoint)
@@ -36,7 +37,7 @@ static bool describe(struct shunt_instance *instance, const struct registry_entr
 		memcpy(ret->interface, entry.key.interface, sizeof(ret->interface));
 		(void)interface_counters(&instance->datapath, entry.endpoint.ifindex, &ret->counters);
 		if (!endpoint_is_dead(instance, &entry, ret->stale_reason, sizeof(ret->stale_reason))) {
-			(void)link_traffic(instance->host, entry.endpoint.ifindex, &ret->traffic, NULL);
+			(void)traffic_read(instance->host, entry.endpoint.ifindex, &ret->traffic, NULL);
 			if (mend_is_needed(instance, &entry, ret->stale_reason, sizeof(ret->stale_reason)) <= 0)
 				return true;
 		}

@@ -54,7 +54,7 @@ enum shunt_drop {
 	SHUNT_DROP_MAX = 16,	/* room to grow without a new layout */
 };
 
-/* What the datapath alone knows. What goes through is counted by the container's end of the pair: link_traffic(). */
+/* What the datapath alone knows. What goes through is counted by the container's end of the pair: traffic_read(). */
 struct shunt_counters {
 	__u64 dropped[SHUNT_DROP_MAX];
 };

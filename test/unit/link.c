@@ -2,13 +2,11 @@
 #include "unit-netns.h"
 
 #include <linux/if.h>
-#include <linux/if_packet.h>
 #include <net/if_arp.h>
 
 #include "address.h"
 #include "forward.h"
 #include "link.h"
-#include "netns.h"
 
 static const uint8_t mac[6] = { 0x02, 1, 2, 3, 4, 5 };
 
@@ -255,64 +253,6 @@ static void deleted_pair_is_gone_on_both_sides_and_again_is_no_error(void **stat
 	assert_int_equal(link_get(host, "lo", 0, &link, NULL), 0);
 }
 
-/* Sends a frame that nobody heeds, from a device in the current namespace. It is in vain until the kernel has seen the carrier. */
-static int send_one(void *arg, struct shunt_error *error)
-{
-	struct sockaddr_ll to = { .sll_family = AF_PACKET, .sll_ifindex = (int)if_nametoindex("eth0"), .sll_halen = 6 };
-	_cleanup_close_ int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
-	const uint8_t frame[100] = { 0x02, 1, 2, 3, 4, 5, 0x02, 1, 2, 3, 4, 5, 0x88, 0xb5 };
-
-	(void)arg;
-	(void)error;
-	(void)sendto(fd, frame, sizeof(frame), 0, (struct sockaddr *)&to, sizeof(to));
-	usleep(10000);
-	return 0;
-}
-
-static int bring_up(void *arg, struct shunt_error *error)
-{
-	_cleanup_(netlink_closep) struct netlink *here = open_netlink();
-	struct netlink_batch batch = {};
-	struct link_state link;
-
-	(void)arg;
-	assert_done(link_get(here, "eth0", 0, &link, error), error);
-	netlink_batch_add(&batch, "no link-local address", 0, link_msg_no_link_local(link.ifindex));
-	netlink_batch_add(&batch, "up", 0, link_msg_up(link.ifindex));
-	return netlink_batch_send(here, &batch, error);
-}
-
-/* Of an end that is elsewhere, and of one that is still with us. */
-static void traffic_is_what_the_other_end_counts(void **state)
-{
-	_cleanup_(netlink_closep) struct netlink *host = open_netlink();
-	_cleanup_close_ int netns = make_netns();
-	struct shunt_traffic traffic;
-	struct shunt_error error;
-
-	(void)state;
-	for (int away = 0; away < 2; away++) {
-		const uint32_t ifindex = make_pair(host, away ? netns : -1);
-		struct netlink_batch batch = {};
-
-		assert_done(netns_call(away ? netns : -1, bring_up, NULL, &error), &error);
-		netlink_batch_add(&batch, "no link-local address", 0, link_msg_no_link_local(ifindex));
-		netlink_batch_add(&batch, "up", 0, link_msg_up(ifindex));
-		assert_done(netlink_batch_send(host, &batch, &error), &error);
-		traffic = (struct shunt_traffic) {};
-		for (int tries = 0; tries < 200 && traffic.tx_packets < 3; tries++) {
-			assert_int_equal(netns_call(away ? netns : -1, send_one, NULL, &error), 0);
-			assert_done(link_traffic(host, ifindex, &traffic, &error), &error);
-			assert_true(traffic.known);
-		}
-		assert_in_range(traffic.tx_packets, 3, 10);
-		assert_in_range(traffic.tx_bytes, 300, 1200);
-		assert_true(traffic.rx_packets < 3);
-		assert_int_equal(link_delete(host, ifindex, &error), 0);
-		assert_int_equal(link_traffic(host, ifindex, &traffic, NULL), -ENODEV);
-	}
-}
-
 static void host_end_has_the_whole_id_as_alias_and_alone_forwards(void **state)
 {
 	_cleanup_close_ int netns = make_netns();
@@ -404,7 +344,6 @@ int main(void)
 		on_fresh_host(name_that_is_taken_on_either_side_leaves_neither_end),
 		on_fresh_host(link_is_found_by_name_and_by_index),
 		on_fresh_host(deleted_pair_is_gone_on_both_sides_and_again_is_no_error),
-		on_fresh_host(traffic_is_what_the_other_end_counts),
 		on_fresh_host(host_end_has_the_whole_id_as_alias_and_alone_forwards),
 		on_fresh_host(device_without_link_local_address_gets_none),
 		on_fresh_host(device_without_ipv6_says_so),
