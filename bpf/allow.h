@@ -3,7 +3,7 @@
  * allow.h - which flows may begin, where a network's file says so ("allow").
  *
  * The file's rules are for flows between a network and what is beyond it: "out" for those that its containers begin, "in" for
- * those that others begin to them. They are looked up for a flow's first packet. If it may, its entries in "flows" say so: what
+ * those that others begin to them. They are looked up for a flow's first packet. If it may, its entries say so: what
  * is of a flow that is known passes in both directions, and no rule is asked for it. So containers with rules of either kind
  * have entries for flows that stay as they are, too. What the datapath knows no flow of (protocols other than TCP, UDP and
  * ICMP echo; fragments whose first is not known) is judged packet by packet, by the rules that are for all ports.
@@ -95,7 +95,7 @@ __global int judge_out(struct __sk_buff *skb, struct shunt_interface *from, stru
 		return DROP;
 	known = read_flow(skb, L3, &packet);
 	if (known) {
-		flow = bpf_map_lookup_elem(&flows, &packet.tuple);
+		flow = entry_find(&packet.tuple);
 		if (flow && flow->from_ifindex == sender && (!receiver || flow->to_ifindex == receiver) &&
 		    (flow_settled(&packet, flow, now) || flow_renew(&packet, flow, now) == 0))
 			goto pass;
@@ -148,11 +148,11 @@ static __noinline int let_in(struct __sk_buff *skb, __u32 base, __u32 ifindex, c
 
 	known = read_flow(skb, base, &packet);
 	if (known) {
-		flow = bpf_map_lookup_elem(&flows, &packet.tuple);
+		flow = entry_find(&packet.tuple);
 		if (flow && flow->to_ifindex == ifindex && (flow_settled(&packet, flow, now) || flow_renew(&packet, flow, now) == 0))
 			goto pass;
 		invert(&back, &packet.tuple);
-		flow = bpf_map_lookup_elem(&flows, &back);
+		flow = entry_find(&back);
 		if (packet.kind == KIND_WHOLE && flow && flow->from_ifindex == ifindex && !flow_dead(&back, flow, now))
 			goto pass;		/* it is an answer */
 		port = packet.tuple.dport;

@@ -35,17 +35,13 @@ static __always_inline void tuple_like(struct shunt_tuple *ret, const struct sho
 	ret->protocol = s->protocol;
 }
 
-/*
- * The shortcut for a connection's packets: as for those that it is like, but for their ports. Return: NULL if there is no
- * place for it, but those of @like and of what @stays, which is still needed.
- */
-static __always_inline struct shortcut *packets_like(const struct shortcut *like, const struct shortcut *stays, __u32 ports,
-						     __u32 to_ports, bool ipv4)
+/* The shortcut for a connection's packets: as for those that it is like, but for their ports. Return: NULL if there is no place for it. */
+static __always_inline struct shortcut *packets_like(const struct shortcut *like, __u32 ports, __u32 to_ports, bool ipv4)
 {
 	const __u64 hash = ipv4 ? address_hash(like->address, true) : address_hash(like->address, false);
 	struct shortcut *s = shortcut_at(port_hash(hash, ports));
 
-	if (!s || s == like || s == stays)
+	if (!s || s == like)
 		return NULL;
 	__builtin_memcpy(s, like, sizeof(*s));
 	s->place = PLACE_PORTS;
@@ -55,39 +51,60 @@ static __always_inline struct shortcut *packets_like(const struct shortcut *like
 	return s;
 }
 
-/* The answers to what goes out like @like. */
-static __always_inline void answers_like(const struct shortcut *like, __u32 ports, __u32 to_ports, bool ipv4)
+static __always_inline __u32 swapped(__u32 ports)
 {
-	__u64 address[4] = {}, hash;
-	struct shortcut *s;
+	return ports << 16 | ports >> 16;
+}
 
-	in_return(address, like->to_address, ipv4);
-	hash = ipv4 ? address_hash(address, true) : address_hash(address, false);
-	s = shortcut_at(port_hash(hash, ports));
-	if (!s || s == like)
-		return;
+/*
+ * What goes back to @forth's sender from @address: as what goes like @like, but for what changes on the way. Return: NULL if there
+ * is no place for it but those of @forth and @like, which are still needed.
+ */
+static __always_inline struct shortcut *answers_like(const struct shortcut *like, const struct shortcut *forth,
+						     const __u64 *address, bool ipv4)
+{
+	const __u64 hash = ipv4 ? address_hash(address, true) : address_hash(address, false);
+	const __u32 ports = swapped(forth->to_ports);
+	struct shortcut *s = shortcut_at(port_hash(hash, ports));
+
+	if (!s || s == forth || s == like)
+		return NULL;
 	__builtin_memcpy(s, like, sizeof(*s));
 	__builtin_memcpy(s->address, address, sizeof(s->address));
-	in_return(s->to_address, like->address, ipv4);
-	s->head_mask = ipv4 ? HEAD4_MASK : HEAD6_MASK;
-	s->head = ipv4 ? HEAD4 : HEAD6(IPPROTO_TCP);
+	in_return(s->to_address, forth->address, ipv4);
 	s->place = PLACE_PORTS;
 	s->ports = ports;
-	s->to_ports = to_ports;
-	s->addresses_delta = ~like->addresses_delta;
-	shortcut_port_deltas(s);
-	s->ifindex = like->to_ifindex;
-	s->to_ifindex = like->endpoint;
-	s->size = L3 + like->back_size;
+	s->to_ports = swapped(forth->ports);
+	s->addresses_delta = ~forth->addresses_delta;
+	s->ports_delta = ~forth->ports_delta;
+	s->transport_delta = ~forth->transport_delta;
+	return s;
+}
+
+/* The answers to what goes out by @forth. */
+static __always_inline void answered_like(const struct shortcut *forth, bool ipv4)
+{
+	__u64 address[4] = {};
+	struct shortcut *s;
+
+	in_return(address, forth->to_address, ipv4);
+	s = answers_like(forth, forth, address, ipv4);
+	if (!s)
+		return;
+	s->head_mask = ipv4 ? HEAD4_MASK : HEAD6_MASK;
+	s->head = ipv4 ? HEAD4 : HEAD6(IPPROTO_TCP);
+	s->ifindex = forth->to_ifindex;
+	s->to_ifindex = forth->endpoint;
+	s->size = forth->back_size;
 	s->way = WAY_IN;
-	__builtin_memcpy(s->ethernet, like->mac, ETH_ALEN);
-	__builtin_memcpy(s->ethernet + ETH_ALEN, like->mac, ETH_ALEN);
+	__builtin_memcpy(s->ethernet, forth->back_ethernet, sizeof(s->ethernet));
 }
 
 /* A container begins a connection, which is masqueraded. Return: its shortcut, or NULL. */
 static __noinline struct shortcut *begin_out(struct __sk_buff *skb, const struct shortcut *like, __u32 ports, bool ipv4)
 {
 	struct shunt_tuple tuple = {}, to = {};
+	struct shortcut *s;
 	struct attempt *a;
 	__u32 port;
 
@@ -104,38 +121,34 @@ static __noinline struct shortcut *begin_out(struct __sk_buff *skb, const struct
 	port = first_port(&tuple, a->port_low, a->port_high);
 	if (!port || flow_make(skb, &tuple, a, port) != &a->original)
 		return NULL;
-	answers_like(like, ports_of(&a->key), ports_of(&a->reply.to), ipv4);
-	return packets_like(like, like, ports, ports_of(&a->original.to), ipv4);
+	s = packets_like(like, ports, ports_of(&a->original.to), ipv4);
+	if (s)
+		answered_like(s, ipv4);
+	return s;
 }
 
 /*
- * What a container will answer to what comes in like @like goes out as its last answers between the same addresses did. If that
+ * What a container will answer to what comes in by @forth goes out as its last answers between the same addresses did. If that
  * is not known, the first one goes the long way.
  */
-static __always_inline void accepted_like(const struct shortcut *like, __u32 ports, __u32 to_ports, bool ipv4)
+static __always_inline void accepted_like(const struct shortcut *forth, bool ipv4)
 {
 	const struct shortcut *out;
-	struct shortcut *s;
 	__u64 address[4] = {};
 
-	in_return(address, like->to_address, ipv4);
+	in_return(address, forth->to_address, ipv4);
 	out = shortcut_at(ipv4 ? address_hash(address, true) : address_hash(address, false));
 	/* All of them: where they are IPv4's, but the first is 0. */
-	if (!out || out->place != PLACE_BEGIN || !same_addresses(out, address, false) || out->ifindex != like->endpoint ||
-	    out->until <= bpf_jiffies64())
-		return;
-	s = packets_like(out, like, ports, to_ports, ipv4);
-	if (!s)
-		return;
-	in_return(s->to_address, like->address, ipv4);
-	s->addresses_delta = ~like->addresses_delta;
-	shortcut_port_deltas(s);
+	if (out && out->place == PLACE_BEGIN && same_addresses(out, address, false) && out->ifindex == forth->endpoint &&
+	    out->until > bpf_jiffies64())
+		answers_like(out, forth, address, ipv4);
 }
 
 /* Somebody out there begins a connection with a published port. Return: its shortcut, or NULL. */
 static __noinline struct shortcut *begin_in(struct __sk_buff *skb, const struct shortcut *like, __u32 ports, bool ipv4)
 {
 	struct shunt_tuple tuple = {}, to = {};
+	struct shortcut *s;
 	struct attempt *a;
 
 	tuple_like(&tuple, like, ports, ipv4);
@@ -149,8 +162,10 @@ static __noinline struct shortcut *begin_in(struct __sk_buff *skb, const struct 
 	if (flow_make(skb, &tuple, a, bpf_ntohs(tuple.sport)) != &a->original)
 		return NULL;
 	publish_count(&tuple, like->endpoint, like->any ? PUBLISH_ANY : PUBLISH_EXACT);
-	accepted_like(like, ports_of(&a->key), ports_of(&a->reply.to), ipv4);
-	return packets_like(like, like, ports, ports_of(&a->original.to), ipv4);
+	s = packets_like(like, ports, ports_of(&a->original.to), ipv4);
+	if (s)
+		accepted_like(s, ipv4);
+	return s;
 }
 
 /**
@@ -180,7 +195,7 @@ static __noinline struct shortcut *begin_connection(struct __sk_buff *skb, bool 
 	    like->until <= bpf_jiffies64())
 		return NULL;
 	/* What will not go begins nothing. */
-	if ((ipv4 ? ip->ttl : ip6->hop_limit) <= 1 || skb->len > like->size || (out && !length_sane(skb, ip, ipv4)))
+	if ((ipv4 ? ip->ttl : ip6->hop_limit) <= 1 || skb->len > like->size || !length_sane(skb, ip, ipv4, sizeof(struct tcphdr)))
 		return NULL;
 	if (out && checksum_kind(skb) == CHECKSUM_PARTIAL &&
 	    !checksum_own(skb, L3 + (ipv4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr)), CHECK_TCP))
@@ -199,12 +214,20 @@ static __noinline struct shortcut *begin_connection(struct __sk_buff *skb, bool 
 static __noinline int tell_flow(const struct shortcut *s, __u32 flags, bool ipv4, bool out)
 {
 	struct shunt_tuple tuple = {};
+	struct shunt_tuple4 key4 = {};
 	struct shunt_flow *flow;
 
 	if (flags & TCP_RST || (flags & TCP_SYN && (flags & (TCP_ACK | TCP_FIN)) != TCP_ACK) || s->until <= bpf_jiffies64())
 		return -1;
-	tuple_like(&tuple, s, s->ports, ipv4);
-	flow = bpf_map_lookup_elem(&flows, &tuple);
+	if (ipv4) {
+		*(word *)&key4.source = s->address[0];
+		*(__u32 *)&key4.sport = s->ports;
+		key4.protocol = s->protocol;
+		flow = entry_find4(&key4);
+	} else {
+		tuple_like(&tuple, s, s->ports, false);
+		flow = bpf_map_lookup_elem(&flows6, &tuple);
+	}
 	if (!flow || !flow->seen || (out ? flow->from_ifindex : flow->to_ifindex) != s->endpoint ||
 	    (s->translated && ports_of(&flow->to) != s->to_ports))
 		return -1;

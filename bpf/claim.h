@@ -71,28 +71,31 @@ static __always_inline void forget(const struct shunt_tuple *key, const struct s
 	struct shunt_tuple first, back;
 
 	invert(&first, &reply->to);
-	original = bpf_map_lookup_elem(&flows, &first);
+	original = entry_find(&first);
 	if (original) {
 		invert(&back, &original->to);
 		if (same_tuple(&back, key))
-			bpf_map_delete_elem(&flows, &first);
+			entry_remove(&first);
 	}
-	bpf_map_delete_elem(&flows, key);
+	entry_remove(key);
 }
 
 /* What the other entry alone knows of a TCP flow (F7), this one does, too. */
-static __noinline void merge(const struct shunt_tuple *key, struct shunt_flow *reply)
+__global int merge(const struct shunt_tuple *key, struct shunt_flow *reply)
 {
 	const struct shunt_flow *original;
 	struct shunt_tuple first, back;
 
+	if (!key || !reply)
+		return 0;
 	invert(&first, &reply->to);
-	original = bpf_map_lookup_elem(&flows, &first);
+	original = entry_find(&first);
 	if (!original)
-		return;
+		return 0;
 	invert(&back, &original->to);
 	if (same_tuple(&back, key))
 		reply->state |= original->state & ~STATE_KEPT;
+	return 0;
 }
 
 /* Claims a port that no flow has. Return: 0, or -1 if somebody else has it. */
@@ -100,7 +103,7 @@ static __always_inline int take_port(struct __sk_buff *skb, struct attempt *a)
 {
 	if (a->host && host_listens(skb, &a->key))
 		return -1;
-	return bpf_map_update_elem(&flows, &a->key, &a->reply, BPF_NOEXIST) ? -1 : 0;
+	return entry_make(&a->key, &a->reply, BPF_NOEXIST) ? -1 : 0;
 }
 
 /* Claims one port for the reply's entry (F1, F2). Return: 0, or negative if it is not to be had. */
@@ -113,7 +116,7 @@ __global int try_port(struct __sk_buff *skb, struct attempt *a, __u32 port)
 	a->key.dport = bpf_htons(port);
 	if (a->ranged && !may_leave_from(a->key.protocol, port))
 		return -1;
-	taken = bpf_map_lookup_elem(&flows, &a->key);
+	taken = entry_find(&a->key);
 	if (taken) {
 		const __u32 seen = taken->seen;
 		bool dead;
@@ -202,23 +205,17 @@ __global int claim_port(struct __sk_buff *skb, struct attempt *a, const struct s
 static __always_inline struct attempt *flow_begin(const struct shunt_tuple *tuple, __u8 tcp, const void *source,
 						  const void *destination, __be16 dport, __u32 from, __u32 to, __u32 now)
 {
-	struct attempt *a = new_attempt();
+	struct attempt *a = new_attempt(tuple, from, to, now);
 
 	if (!a)
 		return NULL;
 	copy6(a->key.source, destination);
 	copy6(a->key.destination, source);
 	a->key.sport = dport;
-	a->key.protocol = tuple->protocol;
-	invert(&a->reply.to, tuple);
-	a->reply.from_ifindex = to;
-	a->reply.to_ifindex = from;
+	*(__u32 *)&a->key.protocol = *(const __u32 *)&a->reply.to.protocol;
 	a->opens = (tcp & (TCP_SYN | TCP_ACK)) == TCP_SYN;
-	a->original.from_ifindex = from;
-	a->original.to_ifindex = to;
 	a->original.state = SHUNT_FLOW_ORIGINAL;
 	a->original.state = next_state(tcp, &a->original, SHUNT_FLOW_ORIGINAL);
-	a->original.seen = a->reply.seen = now;
 	return a;
 }
 
@@ -239,14 +236,14 @@ static __always_inline struct shunt_flow *flow_make(struct __sk_buff *skb, const
 	if (!port ? claim_port(skb, a, tuple) : (a->ranged && !may_leave_from(a->key.protocol, port)) || take_port(skb, a))
 		return NULL;
 	invert(&a->original.to, &a->key);
-	if (likely(bpf_map_update_elem(&flows, tuple, &a->original, BPF_NOEXIST) == 0))
+	if (likely(entry_make(tuple, &a->original, BPF_NOEXIST) == 0))
 		return &a->original;
 	/* It may be that the other CPU has adopted what we claimed. */
-	first = bpf_map_lookup_elem(&flows, tuple);
+	first = entry_find(tuple);
 	if (first)
 		invert(&reply, &first->to);
 	if (!first || !same_tuple(&reply, &a->key))
-		bpf_map_delete_elem(&flows, &a->key);
+		entry_remove(&a->key);
 	return first && first->from_ifindex == a->original.from_ifindex ? first : NULL;
 }
 
@@ -259,20 +256,16 @@ static __always_inline struct shunt_flow *flow_make(struct __sk_buff *skb, const
  */
 static __noinline void flow_as_is(const struct packet *packet, __u32 from, __u32 to, __u32 now)
 {
-	struct attempt *a = new_attempt();
+	struct attempt *a = new_attempt(&packet->tuple, from, to, now);
 
 	if (!a)
 		return;
 	invert(&a->key, &packet->tuple);
-	a->reply.to = a->key;
 	a->reply.state = SHUNT_FLOW_AS_IS;
-	a->reply.from_ifindex = a->original.to_ifindex = to;
-	a->reply.to_ifindex = a->original.from_ifindex = from;
 	a->original.to = packet->tuple;
 	a->original.state = SHUNT_FLOW_ORIGINAL | SHUNT_FLOW_AS_IS;
-	a->reply.seen = a->original.seen = now;
-	bpf_map_update_elem(&flows, &a->key, &a->reply, BPF_ANY);
-	bpf_map_update_elem(&flows, &packet->tuple, &a->original, BPF_ANY);
+	entry_make(&a->key, &a->reply, BPF_ANY);
+	entry_make(&packet->tuple, &a->original, BPF_ANY);
 }
 
 #endif

@@ -9,7 +9,7 @@
 #include "learn.h"
 
 /*
- * From netkit, redirecting means to send by the receiver's host end, where shunt_to_ct sees it; there is no shorter
+ * From netkit, redirecting means to send by the receiver's host end, where shunt_to_ct sees it if it is there; there is no shorter
  * way, since bpf_redirect_peer() works at tcx ingress only. From veth, that is where we are.
  */
 static __always_inline int cross(struct __sk_buff *skb, struct shunt_interface *from, struct ethhdr *eth,

@@ -2,8 +2,8 @@
 /*
  * flow.h - flows whose addresses or ports are changed on the way: masqueraded, published, and both at once (hairpin).
  *
- * A packet's tuple is its protocol, addresses and ports as it arrives at a program, before anything is changed. The map
- * "flows" says what tuple it becomes. A flow has two entries, one for each direction, each the other's inverse:
+ * A packet's tuple is its protocol, addresses and ports as it arrives at a program, before anything is changed. The maps
+ * "flows4" and "flows6" say what tuple it becomes. A flow has two entries, one for each direction, each the other's inverse:
  *
  *	masquerade	(A:a -> R:r)	becomes (H:n -> R:r)	from A's host end, out to the wire
  *			(R:r -> H:n)	becomes (R:r -> A:a)	from the wire, to A's host end
@@ -23,10 +23,10 @@
  *     BPF_NOEXIST: of two CPUs that want one, the map's bucket lock picks. Only then its original entry is made, again with
  *     BPF_NOEXIST: of two CPUs with the first two packets of one flow, the second takes its claim back and follows the first.
  * F2. A live flow's port is never given away. An entry is dead once it has been silent for its lifetime (below), or its
- *     container is gone. A dead reply entry is taken over by whoever swaps `seen` for 0 first (compare and exchange), removes
+ *     container is gone, or has no such port published any more. A dead reply entry is taken over by whoever swaps `seen` for 0 first (compare and exchange), removes
  *     it and claims the key as in F1. A TCP flow that both sides have closed is not live either: its port is taken if no other
  *     of those tried is free.
- * F3. The map is an LRU, so an entry can vanish at any time, and must be replaceable. Each packet that finds the clock one
+ * F3. The maps are LRUs, so an entry can vanish at any time, and must be replaceable. Each packet that finds the clock one
  *     unit on looks at the other entry: it says there that the flow lives, and makes it anew if it is gone. If it has become
  *     somebody else's meanwhile, the flow begins anew. If both are gone, the next packet makes them again, and gets the
  *     same port wherever that is still free: the first port tried is a function of secret, protocol, A and a. So LRU pressure
@@ -60,6 +60,7 @@
 #ifndef SHUNT_BPF_FLOW_H
 #define SHUNT_BPF_FLOW_H
 
+#include "entry.h"
 #include "stats.h"
 #include "tuple.h"
 
@@ -154,8 +155,6 @@ struct attempt {
 	bool opens;			/* a connection, whatever was before it */
 };
 
-_Static_assert(sizeof(struct attempt) % 8 == 0, "attempt is cleared by words");
-
 /* Too large for the stack. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -164,14 +163,21 @@ struct {
 	__type(value, struct attempt);
 } attempts SEC(".maps");
 
-/* Return: an attempt that knows nothing yet. The compiler would clear it by half words. */
-static __always_inline struct attempt *new_attempt(void)
+/* Return: an attempt that knows nothing yet but whose flow it is; its key, and the rest of its two entries, are for the caller. */
+static __always_inline struct attempt *new_attempt(const struct shunt_tuple *tuple, __u32 from, __u32 to, __u32 now)
 {
 	__u32 zero = 0;
 	struct attempt *a = bpf_map_lookup_elem(&attempts, &zero);
 
-	for (__u32 i = 0; a && i < sizeof(*a) / sizeof(word); i++)
-		((volatile word *)a)[i] = 0;
+	if (!a)
+		return NULL;
+	invert(&a->reply.to, tuple);
+	a->reply.from_ifindex = a->original.to_ifindex = to;
+	a->reply.to_ifindex = a->original.from_ifindex = from;
+	a->reply.seen = a->original.seen = now;
+	a->reply.uplink = a->reply.uplink_until = a->original.uplink = a->original.uplink_until = 0;
+	a->port_low = a->port_high = a->closed_port = 0;
+	a->host = a->ranged = a->desperate = a->opens = false;
 	return a;
 }
 
@@ -197,6 +203,26 @@ static __always_inline __u32 first_port(const struct shunt_tuple *tuple, __u32 l
 	return span ? low + socket_hash(tuple) % span : 0;
 }
 
+/* Return: whether a flow to a published port may go on: its container has that still, on the very address or on all of a family. */
+static __always_inline bool still_published(const struct packet *packet, const struct shunt_flow *flow)
+{
+	const bool original = flow->state & SHUNT_FLOW_ORIGINAL;
+	struct shunt_publication_key key = { .ifindex = original ? flow->to_ifindex : flow->from_ifindex };
+	const __u8 *address = original ? packet->tuple.destination : flow->to.source;
+
+	if (flow->state & (SHUNT_FLOW_MASQUERADE | SHUNT_FLOW_AS_IS))
+		return true;
+	key.host.port = original ? packet->tuple.dport : flow->to.sport;
+	key.host.protocol = packet->tuple.protocol;
+	__builtin_memcpy(key.host.address, address, sizeof(key.host.address));
+	if (bpf_map_lookup_elem(&publications, &key))
+		return true;
+	__builtin_memset(key.host.address, 0, sizeof(key.host.address));
+	if (is_mapped4(address))
+		key.host.address[10] = key.host.address[11] = 0xff;
+	return bpf_map_lookup_elem(&publications, &key);
+}
+
 /**
  * flow_renew() - keeps both entries of a flow alive, and of one mind (F3).
  * @packet: has found the entry
@@ -204,17 +230,18 @@ static __always_inline __u32 first_port(const struct shunt_tuple *tuple, __u32 l
  *
  * Return: 0, or -1 if there is no such flow any more, nor the entry.
  */
-static __noinline int flow_renew(struct packet *packet, struct shunt_flow *flow, __u32 now)
+__global int flow_renew(struct packet *packet, struct shunt_flow *flow, __u32 now)
 {
-	__u32 state = flow->state, zero = 0;
-	struct attempt *a = bpf_map_lookup_elem(&attempts, &zero);
 	struct shunt_flow *other;
+	__u32 state, zero = 0;
+	struct attempt *a = bpf_map_lookup_elem(&attempts, &zero);
 
-	if (!a)
+	if (!a || !packet || !flow)
 		return -1;
+	state = flow->state;
 	invert(&a->key, &flow->to);
 	invert(&a->reply.to, &packet->tuple);
-	other = bpf_map_lookup_elem(&flows, &a->key);
+	other = entry_find(&a->key);
 	if (packet->kind == KIND_ERROR) {
 		return -1;
 	} else if (other) {
@@ -225,6 +252,8 @@ static __noinline int flow_renew(struct packet *packet, struct shunt_flow *flow,
 	} else if (host_end_gone(flow->to_ifindex) || flow_dead(&a->key, flow, now)) {
 		goto forget;
 	}
+	if (!still_published(packet, flow))
+		goto forget;
 	state = next_state(packet->tcp, flow, state) & ~STATE_KEPT;
 	flow->state = (flow->state & STATE_KEPT) | state;
 	flow->seen = now;
@@ -239,14 +268,14 @@ static __noinline int flow_renew(struct packet *packet, struct shunt_flow *flow,
 	a->original.to_ifindex = flow->from_ifindex;
 	a->original.state = state | ((flow->state & STATE_KEPT) ^ SHUNT_FLOW_ORIGINAL);
 	a->original.seen = now;
-	if (bpf_map_update_elem(&flows, &a->key, &a->original, BPF_NOEXIST) == 0)
+	if (entry_make(&a->key, &a->original, BPF_NOEXIST) == 0)
 		return 0;
 	/* Another CPU has been before us, with a packet of the other direction. */
-	other = bpf_map_lookup_elem(&flows, &a->key);
+	other = entry_find(&a->key);
 	if (other && other->seen && same_tuple(&other->to, &a->reply.to))
 		return 0;
 forget:
-	bpf_map_delete_elem(&flows, &packet->tuple);
+	entry_remove(&packet->tuple);
 	return -1;
 }
 

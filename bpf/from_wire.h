@@ -153,12 +153,12 @@ static __noinline int of_flow(struct __sk_buff *skb, __u32 base)
 	if (read_packet(skb, base, &packet) || (packet.kind == KIND_LATER && fragment_ports(&packet)))
 		return NEXT;
 	now = flow_clock();
-	flow = bpf_map_lookup_elem(&flows, &packet.tuple);
+	flow = entry_find(&packet.tuple);
 	if (likely(flow && !flow->from_ifindex)) {
 		ifindex = flow->to_ifindex;
 		me = bpf_map_lookup_elem(&interfaces, &ifindex);
 		if (unlikely(!me && packet.kind == KIND_WHOLE))
-			bpf_map_delete_elem(&flows, &packet.tuple);
+			entry_remove(&packet.tuple);
 	}
 	if (unlikely(!me || (packet.kind == KIND_ERROR && forged(&packet)) ||
 		     (!flow_settled(&packet, flow, now) && flow_renew(&packet, flow, now)))) {

@@ -55,7 +55,7 @@ static __noinline struct shortcut *new_shortcut(struct __sk_buff *skb, const str
 		return NULL;
 	in_header(address, tuple, ipv4);
 	hash = ipv4 ? address_hash(address, true) : address_hash(address, false);
-	s = shortcut_at(place == PLACE_PORTS ? port_hash(hash, ports) : place == PLACE_TO_CT ? port_hash(hash, TO_CT) : hash);
+	s = shortcut_at(place == PLACE_PORTS ? port_hash(hash, ports) : hash);
 	if (!s)
 		return NULL;
 	__builtin_memset(s, 0, sizeof(*s));
@@ -106,7 +106,7 @@ static __noinline struct shortcut *shortcut_plain(struct __sk_buff *skb, __u8 wa
 	tuple.dport = ports[1];
 	if (way == WAY_OUT)
 		by_ports = tracked || routed_by_ports(skb, ipv4) || (!ipv4 && label_matters(skb));
-	s = new_shortcut(skb, &tuple, ipv4, by_ports ? PLACE_PORTS : way == WAY_TO ? PLACE_TO_CT : PLACE_ADDRESSES);
+	s = new_shortcut(skb, &tuple, ipv4, by_ports ? PLACE_PORTS : PLACE_ADDRESSES);
 	if (!s)
 		return NULL;
 	s->way = way;
@@ -172,17 +172,14 @@ static __always_inline void shortcut_across(struct __sk_buff *skb, __u32 ifindex
 		shortcut_leads(s, ifindex, mtu, skb->ifindex);
 }
 
-/* On into a container, from its host end. */
-static __always_inline void shortcut_to(struct __sk_buff *skb)
-{
-	shortcut_plain(skb, WAY_TO, false);
-}
-
 /* By how much checksums grow; the same where the addresses' share is known. */
 static __always_inline void shortcut_port_deltas(struct shortcut *s)
 {
-	s->ports_delta = sum16((__u64)(__u32)~s->ports + s->to_ports);
-	s->transport_delta = sum16((__u64)s->addresses_delta + s->ports_delta);
+	const __u32 before = ~s->ports, after = s->to_ports;
+	const __u32 delta = (before & 0xffff) + (before >> 16) + (after & 0xffff) + (after >> 16);
+
+	s->ports_delta = fold16((delta & 0xffff) + (delta >> 16));
+	s->transport_delta = fold16(s->addresses_delta + s->ports_delta);
 }
 
 static __always_inline void shortcut_deltas(struct shortcut *s, bool ipv4)

@@ -68,9 +68,16 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, SHUNT_FLOWS);
+	__type(key, struct shunt_tuple4);
+	__type(value, struct shunt_flow);
+} flows4 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, SHUNT_FLOWS);
 	__type(key, struct shunt_tuple);
 	__type(value, struct shunt_flow);
-} flows SEC(".maps");
+} flows6 SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

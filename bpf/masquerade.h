@@ -63,7 +63,7 @@ __global int by_flow(struct __sk_buff *skb, struct shunt_interface *from)
 		return DROP;
 	if (read_packet(skb, L3, &packet) || (packet.kind == KIND_LATER && fragment_ports(&packet)))
 		return UNDECIDED;
-	flow = bpf_map_lookup_elem(&flows, &packet.tuple);
+	flow = entry_find(&packet.tuple);
 	if (unlikely(!flow || flow->from_ifindex != skb->ifindex || !flow->to_ifindex))
 		return UNDECIDED;
 	if (unlikely(packet.fragment && packet.kind == KIND_WHOLE))
@@ -118,14 +118,14 @@ static __noinline void forget_reply(const struct shunt_flow *flow)
 	struct shunt_tuple reply;
 
 	invert(&reply, &flow->to);
-	bpf_map_delete_elem(&flows, &reply);
+	entry_remove(&reply);
 }
 
 /* The flow of a packet, if it still is one and of this container, and leaves with the address that it should. */
 static __always_inline struct shunt_flow *still(struct __sk_buff *skb, struct packet *packet, __u32 from, const __u8 *source,
 						__u32 uplink, __u32 now)
 {
-	struct shunt_flow *flow = bpf_map_lookup_elem(&flows, &packet->tuple);
+	struct shunt_flow *flow = entry_find(&packet->tuple);
 
 	if (!flow)
 		return NULL;
@@ -136,7 +136,7 @@ static __always_inline struct shunt_flow *still(struct __sk_buff *skb, struct pa
 	}
 	/* An error quotes what it likes: others' flows, too. */
 	if (packet->kind != KIND_ERROR)
-		bpf_map_delete_elem(&flows, &packet->tuple);
+		entry_remove(&packet->tuple);
 	return NULL;
 }
 
@@ -157,7 +157,7 @@ static __always_inline bool forget_as_is(const struct packet *packet, const stru
 	if ((flow->state & begun) != begun || packet->kind == KIND_ERROR)
 		return false;
 	forget_reply(flow);
-	bpf_map_delete_elem(&flows, &packet->tuple);
+	entry_remove(&packet->tuple);
 	return true;
 }
 
@@ -167,7 +167,7 @@ static __always_inline bool forget_across(const struct packet *packet, const str
 	if (!flow->to_ifindex || packet->kind == KIND_ERROR)
 		return false;
 	forget_reply(flow);
-	bpf_map_delete_elem(&flows, &packet->tuple);
+	entry_remove(&packet->tuple);
 	return true;
 }
 
@@ -193,17 +193,20 @@ static __noinline void shortcut_begin_out(struct __sk_buff *skb, const struct sh
 		copy6((__u8 *)begin->to_address, fib->ipv6_src);
 	shortcut_deltas(begin, ipv4);
 	begin->to_ports = from->port_low | (__u32)from->port_high << 16;
-	begin->back_size = from->mtu;
-	__builtin_memcpy(begin->mac, me->mac, ETH_ALEN);
+	begin->back_size = L3 + from->mtu;
+	__builtin_memcpy(begin->back_ethernet, me->mac, ETH_ALEN);
+	__builtin_memcpy(begin->back_ethernet + ETH_ALEN, me->mac, ETH_ALEN);
 }
 
 /* The last step to the wire; the packet is translated. Return: the verdict. */
-static __noinline int send_out(struct __sk_buff *skb, struct shunt_interface *from, const struct packet *packet,
-			       const struct shunt_flow *flow, const struct bpf_fib_lookup *fib)
+__global int send_out(struct __sk_buff *skb, struct shunt_interface *from, const struct packet *packet,
+		      const struct shunt_flow *flow, const struct bpf_fib_lookup *fib)
 {
 	struct ethhdr *eth = headers(skb, L3 + sizeof(struct iphdr));
 	struct shortcut *s;
 
+	if (!from || !packet || !flow || !fib)
+		return DROP;
 	if (unlikely(!eth))
 		return drop(from, SHUNT_DROP_MALFORMED);
 	if (packet->ipv4)
@@ -240,8 +243,10 @@ __global int leave(struct __sk_buff *skb, struct shunt_interface *from, struct b
 		return DROP;
 	of_none = read_packet(skb, L3, &packet) || (packet.kind == KIND_LATER && fragment_ports(&packet));
 	hide = hides(from, packet.tuple.destination, ipv4);
-	if (of_none)
+	if (of_none) {
+		fib->mtu_result = 0;	/* no shortcut: a whole packet with what seem to be its ports may be of a flow */
 		return hide ? drop(from, SHUNT_DROP_UNTRANSLATED) : UNDECIDED;
+	}
 	if (preferred_source(fib, ipv4, source) && hide)
 		return drop(from, SHUNT_DROP_NO_PORT);
 	flow = still(skb, &packet, skb->ifindex, source, fib->ifindex, now);
@@ -252,7 +257,7 @@ __global int leave(struct __sk_buff *skb, struct shunt_interface *from, struct b
 	if (!flow && !hide) {
 		if (!stays_as_is(from, &packet, skb->ifindex, now))
 			return UNDECIDED;
-		flow = bpf_map_lookup_elem(&flows, &packet.tuple);
+		flow = entry_find(&packet.tuple);
 	} else if (!flow) {
 		if (packet.kind != KIND_WHOLE || packet.reply)
 			return drop(from, SHUNT_DROP_UNTRANSLATED);
@@ -289,7 +294,7 @@ __global int to_host(struct __sk_buff *skb, struct shunt_interface *from)
 		return DROP;
 	if (read_packet(skb, L3, &packet) || (packet.kind == KIND_LATER && fragment_ports(&packet)))
 		return pass(from);
-	flow = bpf_map_lookup_elem(&flows, &packet.tuple);
+	flow = entry_find(&packet.tuple);
 	/* What the host's stack is to route to the wire, it does. */
 	if (flow && flow->from_ifindex == skb->ifindex && (flow_settled(&packet, flow, now) || flow_renew(&packet, flow, now) == 0)) {
 		if (flow->to_ifindex)
@@ -301,7 +306,7 @@ __global int to_host(struct __sk_buff *skb, struct shunt_interface *from)
 	/* What is published is a way into its own network, not out of this one. */
 	if (!(from->flags & SHUNT_F_INTERNAL)) {
 		if (flow && packet.kind == KIND_WHOLE)
-			bpf_map_delete_elem(&flows, &packet.tuple);
+			entry_remove(&packet.tuple);
 		if (publish_hairpin(skb, from, &packet, now) == 0)
 			return UNDECIDED;
 		if (packet.refused)

@@ -166,10 +166,11 @@ static __always_inline bool is_extension(__u8 next)
  * @next: the fixed header's next header
  * @ret: where the chain ends
  *
- * Return: 0, or -1 if the chain is truncated or longer than anything sane.
+ * Return: 0, or -1 if the chain is truncated, fragmented twice, or longer than anything sane.
  */
 __global int walk6(struct __sk_buff *skb, __u32 at, __u8 next, struct transport *ret)
 {
+	bool fragments = false;
 	__u8 head[8];
 
 	if (!ret)
@@ -190,6 +191,9 @@ __global int walk6(struct __sk_buff *skb, __u32 at, __u8 next, struct transport 
 		if (next != IPPROTO_HOPOPTS && next != IPPROTO_ROUTING && next != IPPROTO_FRAGMENT && next != IPPROTO_DSTOPTS)
 			ret->another = true;
 		if (next == IPPROTO_FRAGMENT) {
+			if (fragments)	/* a fragment of a fragment: whose ports it has, would depend on who is asked */
+				return -1;
+			fragments = true;
 			ret->fragment = head[2] || head[3] & 0xf9;
 			__builtin_memcpy(&ret->fragment_id, head + 4, sizeof(ret->fragment_id));
 			ret->protocol = head[0];

@@ -119,7 +119,12 @@ static __noinline int publish_hairpin(struct __sk_buff *skb, struct shunt_interf
 	struct shunt_backend backend = {};
 	struct attempt *a;
 
-	if (!find_backend(skb, packet, &backend) || !backend_allows(from, packet, &backend))
+	if (!find_backend(skb, packet, &backend))
+		return -1;
+	/* For all that the host knows no way to, the routing table says the same as for its own addresses. */
+	if (packet->published & PUBLISH_ANY && !bpf_map_lookup_elem(&locals, packet->tuple.destination))
+		return -1;
+	if (!backend_allows(from, packet, &backend))
 		return -1;
 	a = flow_begin(&packet->tuple, packet->tcp, packet->tuple.destination, backend.address, backend.port, skb->ifindex,
 		       backend.ifindex, now);

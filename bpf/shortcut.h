@@ -10,8 +10,7 @@
  *     the addresses, the protocol, the ports unless nobody has looked at them, the first bytes of the network header where the
  *     routing table was asked); it is checked of each packet (lengths, checksum, TTL, size, TCP's flags); or it may change
  *     behind our back, and is an eighth of a second old at most: an address, a route, a neighbour, a rule, a flow's state.
- * S2. A shortcut leads to a device by its number, as flows do (F5 in flow.h), so that none ever leads to another container. (The
- *     way in from a host end leads nowhere else: it only says that there is one who receives.)
+ * S2. A shortcut leads to a device by its number, as flows do (F5 in flow.h), so that none ever leads to another container.
  * S3. Who never stops still comes by the long way eight times a second. There a flow is kept alive, the routing table asked, a
  *     neighbour looked for.
  * S4. Fragments, ICMP and RST are not for here, nor SYN where a connection is known. One that is accepted (SYN and ACK), or that
@@ -20,8 +19,7 @@
  * S6. What goes out is addressed as the neighbour was when the way was last asked for, if that is of an Ethernet uplink.
  *
  * A packet is looked for in two places: by its addresses alone, where nothing depended on ports, so that all connections between
- * two share one, the new ones as well; and by addresses and ports. (The way in from a host end has another, as the packet had one
- * out of its sender.) Each holds one shortcut, and the last comer has it.
+ * two share one, the new ones as well; and by addresses and ports. Each holds one shortcut, and the last comer has it.
  */
 #ifndef SHUNT_BPF_SHORTCUT_H
 #define SHUNT_BPF_SHORTCUT_H
@@ -30,7 +28,6 @@
 #include "tuple.h"
 
 #define SHORTCUT_BITS 10
-#define TO_CT 1		/* in place of ports */
 
 /* How many jiffies a shortcut is good for. Given by the loader, who knows their length; without, there are none. */
 const volatile __u32 shortcut_ticks;
@@ -38,7 +35,6 @@ const volatile __u32 shortcut_ticks;
 enum place {
 	PLACE_ADDRESSES,	/* for whatever ports */
 	PLACE_PORTS,
-	PLACE_TO_CT,		/* on, from a host end */
 	PLACE_BEGIN,		/* by addresses: how a connection begins */
 };
 
@@ -47,7 +43,6 @@ enum shortcut_way {
 	WAY_NEIGHBOUR,	/* the same, but that the kernel addresses it */
 	WAY_IN,		/* into a container, from an uplink */
 	WAY_ACROSS,	/* to the host end of another container, on netkit */
-	WAY_TO,		/* into a container, from its host end: on */
 };
 
 struct shortcut {
@@ -55,27 +50,27 @@ struct shortcut {
 	__u64 until;		/* jiffies */
 	__u64 head, head_mask;	/* the first 8 bytes of the network header, as far as they matter; IPv4's are never IPv6's */
 	__u32 ifindex;		/* the device that it came in by; 0: this is none */
-	__u32 ports;		/* source and destination, as in the transport header; PLACE_ADDRESSES, PLACE_TO_CT: no matter */
+	__u32 ports;		/* source and destination, as in the transport header; PLACE_ADDRESSES: no matter */
 	__u8 place;		/* enum place */
 	__u8 protocol;		/* IPPROTO_TCP or IPPROTO_UDP */
 	__u8 way;		/* enum shortcut_way */
 	bool translated;	/* to_address and to_ports are not the same as before */
 	__u32 size;		/* bytes that may go that way at most, Ethernet header included */
 	__u32 to_ifindex;
-	__u32 endpoint;		/* host end of the container that sends or receives it; WAY_TO: no matter */
+	__u32 endpoint;		/* host end of the container that sends or receives it */
 	__u32 to_ports;		/* PLACE_BEGIN, out: from which one may be chosen, the lowest and the highest */
+	__u32 back_size;	/* PLACE_BEGIN, out: as size, for answers */
 	__u64 to_address[4];	/* what they become */
 	__u16 addresses_delta;	/* by how much checksums grow that have the addresses in them */
 	__u16 ports_delta;
 	__u16 transport_delta;	/* the sum of both */
 	bool flow;		/* S4 */
 	bool any;		/* PLACE_BEGIN, in: published on all addresses */
-	__u8 mac[ETH_ALEN];	/* PLACE_BEGIN, out: of the container's end */
-	__u32 back_size;	/* the same: as size, for the answers */
 	union {
-		__u8 ethernet[2 * ETH_ALEN];	/* WAY_OUT, WAY_IN: destination and source */
+		__u8 ethernet[2 * ETH_ALEN] __attribute__((aligned(8)));	/* WAY_OUT, WAY_IN: destination and source */
 		struct bpf_redir_neigh hop;	/* WAY_NEIGHBOUR */
 	};
+	__u8 back_ethernet[2 * ETH_ALEN] __attribute__((aligned(4)));	/* PLACE_BEGIN, out: as ethernet, for answers */
 };
 
 struct {
@@ -145,18 +140,21 @@ static __always_inline bool fits(const struct shortcut *s, const enum place plac
 	       (!ipv4 || s->protocol == ip->protocol) && s->ifindex == ifindex && (place != PLACE_PORTS || s->ports == *ports);
 }
 
-/* Return: whether the length of a header without options or extensions agrees with the packet's, as in header4_sane() and header6_sane() */
-static __always_inline bool length_sane(struct __sk_buff *skb, const void *header, const bool ipv4)
+/*
+ * Return: whether the length of a header without options or extensions agrees with the packet's, as in header4_sane() and
+ * header6_sane(), and leaves room for @transport bytes, which are there.
+ */
+static __always_inline bool length_sane(struct __sk_buff *skb, const void *header, const bool ipv4, const __u32 transport)
 {
 	const __u32 size = skb->len - L3;
 	__u32 length;
 
 	if (ipv4) {
 		length = bpf_ntohs(((const struct iphdr *)header)->tot_len);
-		return likely(length == size) || (length >= sizeof(struct iphdr) && length < size) || (!length && size > 0xffff);
+		return likely(length == size) || (length >= sizeof(struct iphdr) + transport && length < size) || (!length && size > 0xffff);
 	}
 	length = bpf_ntohs(((const struct ipv6hdr *)header)->payload_len) + sizeof(struct ipv6hdr);
-	return likely(length == size) || (length > sizeof(struct ipv6hdr) && length < size) ||
+	return likely(length == size) || (length >= sizeof(struct ipv6hdr) + transport && length < size) ||
 	       (length == sizeof(struct ipv6hdr) && size > 0xffff + sizeof(struct ipv6hdr));
 }
 

@@ -12,14 +12,14 @@
  *	                     redirect  (to another container of this host)
  *	                        |
  *	container B             v
- *	  eth0 ==netkit==[shunt_to_ct]<---- host's stack
+ *	  eth0 ==netkit==[(shunt_to_ct)]<-- host's stack
  *	   ^
  *	   `-------redirect_peer-----------[shunt_from_wire]<----------------------------- uplink <--
  *	                                            \
  *	                                             `--NEXT--> host's stack (whatever is no endpoint's)
  *
  * With veth in place of netkit, shunt_from_ct is at tcx ingress of the host end and reaches B by redirect_peer as well;
- * shunt_to_ct is at its tcx egress. The programs are the same.
+ * shunt_to_ct is at its tcx egress, or with either nowhere: to_ct.h. The programs are the same.
  *
  * All are BPF_PROG_TYPE_SCHED_CLS, loaded once for all containers: what differs between those is looked up. The plain
  * section name keeps libbpf from attaching them by itself, and the kernel lets such a program be linked to tcx and to

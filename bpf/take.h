@@ -29,12 +29,6 @@ static __always_inline void one_hop_less(struct __sk_buff *skb, void *network, c
 		decrease_hops6(skb, network, kind == CHECKSUM_COMPLETE);
 }
 
-/* Two terms, at most, of 16 bits. */
-static __always_inline __u16 fold16(__u32 sum)
-{
-	return (sum & 0xffff) + (sum >> 16);
-}
-
 /* As translate() does, but that all sums are known. Both headers are in place. @kind: checksum_kind() */
 static __always_inline void retell_in_place(struct __sk_buff *skb, const struct shortcut *s, void *network, __u8 *transport,
 					    __sum16 *check, const bool ipv4, const bool tcp, __u32 kind)
@@ -96,9 +90,11 @@ static __always_inline bool cut_to_size(struct __sk_buff *skb, const struct shor
 static __always_inline int go(struct __sk_buff *skb, struct shortcut *s, __u8 *eth, const bool ipv4, const bool out, const bool tcp)
 {
 	const __u32 headers = L3 + (ipv4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr)), check = tcp ? CHECK_TCP : CHECK_UDP;
+	const __u32 transport = tcp ? sizeof(struct tcphdr) : sizeof(struct udphdr);
 	__u32 kind = 0;
 
-	if (unlikely(bpf_jiffies64() >= s->until || hops(eth + L3, ipv4) <= 1 || (out && !length_sane(skb, eth + L3, ipv4))))
+	if (unlikely(bpf_jiffies64() >= s->until || hops(eth + L3, ipv4) <= 1 ||
+		     (out && !length_sane(skb, eth + L3, ipv4, transport))))
 		return UNDECIDED;
 	if (skb->len > s->size &&
 	    unlikely(!cut_to_size(skb, s, tcp ? eth[headers + 12] >> 4 << 2 : sizeof(struct udphdr), ipv4)))
@@ -156,24 +152,6 @@ static __always_inline int take_shortcut(struct __sk_buff *skb, const bool ipv4,
 	if (unlikely(eth[headers + 13] & (TCP_SYN | TCP_FIN | TCP_RST)) && s->flow && tell_flow(s, eth[headers + 13], ipv4, out))
 		return UNDECIDED;
 	return go(skb, s, eth, ipv4, out, true);
-}
-
-/**
- * shortcut_to_ct() - Return: whether a packet that the host's stack, or another container, sends to a container goes on as the last
- * one like it did.
- */
-static __always_inline bool shortcut_to_ct(struct __sk_buff *skb, const bool ipv4)
-{
-	struct ethhdr *eth = (struct ethhdr *)(long)skb->data;
-	struct iphdr *ip = (struct iphdr *)(eth + 1);
-	struct ipv6hdr *ip6 = (struct ipv6hdr *)(eth + 1);
-	const word *address = ipv4 ? (word *)&ip->saddr : (word *)&ip6->saddr;
-	struct shortcut *s;
-
-	if (unlikely((ipv4 ? (void *)(ip + 1) : (void *)(ip6 + 1)) > packet_end(skb)))
-		return false;
-	s = shortcut_at(port_hash(address_hash(address, ipv4), TO_CT));
-	return fits(s, PLACE_TO_CT, skb->ifindex, ip, ipv4) && s->until > bpf_jiffies64();
 }
 
 #endif

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * to_ct.h - the way into a container from the host itself, and from other containers.
+ * to_ct.h - the way from the host's stack, and from other containers, into a container whose network's file says what may be
+ * begun from there ("allow": "out"). Into all others a packet needs no program: whoever sent it has decided.
  */
 #ifndef SHUNT_BPF_TO_CT_H
 #define SHUNT_BPF_TO_CT_H
 
 #include "allow.h"
-#include "learn.h"
 
 /* Return: whether a packet is from the same network, within which nothing is asked. */
 static __noinline bool from_neighbour(struct __sk_buff *skb, const struct shunt_interface *me)
@@ -22,11 +22,10 @@ static __noinline bool from_neighbour(struct __sk_buff *skb, const struct shunt_
 }
 
 /**
- * to_ct() - lets into a container what the host's stack, or another container, sends to it.
+ * to_ct() - notes what the host begins, whose answer would else need a rule.
  *
  * On netkit this runs in the container's network namespace with its ifindex: only the destination tells the endpoint.
- * What the host begins is noted where its answer would else need a rule.
- * What is to no endpoint does not belong here (multicast, neighbour discovery, a route left behind).
+ * What is to none does not belong here (multicast, neighbour discovery, a route left behind).
  *
  * Return: the verdict.
  */
@@ -36,8 +35,6 @@ static __always_inline int to_ct(struct __sk_buff *skb)
 	struct shunt_interface *me;
 	struct ethhdr *eth;
 
-	if (skb->protocol == PROTO_IP ? shortcut_to_ct(skb, true) : skb->protocol == PROTO_IP6 && shortcut_to_ct(skb, false))
-		return NEXT;
 	if (skb->protocol == PROTO_IP) {
 		eth = headers(skb, L3 + sizeof(struct iphdr));
 		if (eth)
@@ -52,12 +49,8 @@ static __always_inline int to_ct(struct __sk_buff *skb)
 	me = bpf_map_lookup_elem(&interfaces, &to->ifindex);
 	if (unlikely(!me))
 		return DROP;
-	if (unlikely(me->flags & SHUNT_F_ALLOW_OUT)) {
-		if (!from_neighbour(skb, me))
-			let_in(skb, L3, to->ifindex, me, true);
-	} else {
-		shortcut_to(skb);
-	}
+	if (me->flags & SHUNT_F_ALLOW_OUT && !from_neighbour(skb, me))
+		let_in(skb, L3, to->ifindex, me, true);
 	return NEXT;
 }
 

@@ -73,7 +73,7 @@ static __always_inline int to_wire(struct __sk_buff *skb, __u32 base)
 	if (read_packet(skb, base, &packet) || (packet.kind == KIND_LATER && fragment_ports(&packet)))
 		return hides(from, packet.tuple.destination, skb->protocol == PROTO_IP) ? drop(from, SHUNT_DROP_UNTRANSLATED) : NEXT;
 	now = flow_clock();
-	flow = bpf_map_lookup_elem(&flows, &packet.tuple);
+	flow = entry_find(&packet.tuple);
 	if (packet.fragment && packet.kind == KIND_WHOLE)
 		fragment_ports(&packet);
 	if (!flow || flow->from_ifindex != ifindex || now >= flow->uplink_until || !flow_settled(&packet, flow, now))

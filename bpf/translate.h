@@ -20,6 +20,12 @@ static __always_inline __u32 sum16(__u64 sum)
 	return (sum & 0xffff) + (sum >> 16);
 }
 
+/* Of two terms, at most, of 16 bits. */
+static __always_inline __u16 fold16(__u32 sum)
+{
+	return (sum & 0xffff) + (sum >> 16);
+}
+
 /* What a checksum becomes once @delta has been added to what it is of. */
 static __always_inline void follow(__sum16 *check, __u64 delta)
 {

@@ -182,11 +182,14 @@ static __always_inline int read_partial(struct __sk_buff *skb, struct packet *re
 	return ret->partial || start + field >= ret->transport + header ? 0 : -1;
 }
 
-static __always_inline int read_transport(struct __sk_buff *skb, struct packet *ret)
+/* @end: of the packet as its network header has it, from the packet's start. What is behind it is padding, and no header. */
+static __always_inline int read_transport(struct __sk_buff *skb, struct packet *ret, __u32 end)
 {
 	const __u8 protocol = ret->tuple.protocol;
 	__u8 *header;
 
+	if (unlikely(ret->transport + (protocol == IPPROTO_TCP ? 20 : 8) > end))
+		return -1;
 	if (protocol == IPPROTO_TCP) {
 		header = bytes(skb, ret->transport, 20);
 		if (unlikely(!header))
@@ -224,6 +227,7 @@ static __always_inline int read_transport(struct __sk_buff *skb, struct packet *
 __global int read_packet(struct __sk_buff *skb, __u32 base, struct packet *ret)
 {
 	struct transport t = {};
+	__u32 end;
 
 	if (!ret)
 		return -1;
@@ -239,6 +243,7 @@ __global int read_packet(struct __sk_buff *skb, __u32 base, struct packet *ret)
 		map4(ret->tuple.destination, ip->daddr);
 		ret->tuple.protocol = ip->protocol;
 		ret->transport = base + ip->ihl * 4;
+		end = ip->tot_len ? base + bpf_ntohs(ip->tot_len) : skb->len;
 		if (unlikely(ip->frag_off & bpf_htons(IP4_MF | IP4_OFFSET))) {
 			ret->fragment = true;
 			ret->fragment_id = ip->id;
@@ -252,7 +257,11 @@ __global int read_packet(struct __sk_buff *skb, __u32 base, struct packet *ret)
 		copy6(ret->tuple.source, &ip->saddr);
 		copy6(ret->tuple.destination, &ip->daddr);
 		ret->tuple.protocol = ip->nexthdr;
+		/* No such address is on any wire, and IPv4's flows are not IPv6's to find. */
+		if (unlikely(is_mapped4(ret->tuple.source) || is_mapped4(ret->tuple.destination)))
+			return -1;
 		ret->transport = base + sizeof(*ip);
+		end = ip->payload_len ? ret->transport + bpf_ntohs(ip->payload_len) : skb->len;
 		if (unlikely(is_extension(ip->nexthdr))) {
 			if (walk6(skb, base + sizeof(*ip), ip->nexthdr, &t) || t.another ||
 			    (!t.later_fragment && t.offset > TRANSPORT_MAX))
@@ -267,7 +276,7 @@ __global int read_packet(struct __sk_buff *skb, __u32 base, struct packet *ret)
 		ret->kind = KIND_LATER;
 		return 0;
 	}
-	return read_transport(skb, ret);
+	return read_transport(skb, ret, end);
 }
 
 #endif

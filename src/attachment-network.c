@@ -6,6 +6,7 @@
 #include "attachment.h"
 #include "network.h"
 #include "policy.h"
+#include "publish.h"
 #include "route.h"
 #include "rule.h"
 
@@ -16,16 +17,18 @@ static bool has_ports(const struct attachment *a)
 {
 	if (!network_masquerades(&a->network))
 		return true;
-	if (!a->network.port_high)
-		return a->ports.high;
-	return a->ports.low == a->network.port_low && a->ports.high == a->network.port_high;
+	if (a->network.port_high && (a->ports.low != a->network.port_low || a->ports.high != a->network.port_high))
+		return false;
+	return ports_are_spare(&a->ports);
 }
 
 static int open_ports(struct attachment *a, struct shunt_error *error)
 {
 	const struct port_range wanted = { a->network.port_low, a->network.port_high };
+	int r = ports_find(a->network.name, &wanted, &a->ports, error);
+	_cleanup_close_ int lock = r < 0 ? r : publish_lock(a->instance, error);
 
-	return ports_open(&a->instance->datapath, a->network.name, &wanted, &a->ports, error);
+	return lock < 0 ? lock : ports_follow(&a->instance->datapath, &a->ports, 1, error);
 }
 
 /* What the record of a network says that has been looked at, and so need not be again. */
@@ -64,6 +67,13 @@ static int check_routes(const struct shunt_network *network, struct shunt_error 
 	return 0;
 }
 
+static void describe_endpoint(struct attachment *a, uint32_t policy)
+{
+	a->endpoint.policy = policy;
+	a->endpoint.port_low = a->ports.low;
+	a->endpoint.port_high = a->ports.high;
+}
+
 int attachment_check_network(struct attachment *a, struct shunt_error *error)
 {
 	const struct shunt_network *network = &a->network;
@@ -74,7 +84,7 @@ int attachment_check_network(struct attachment *a, struct shunt_error *error)
 	if (network_record_get(&a->instance->datapath, network->name, &known) == 0) {
 		a->ports = (struct port_range) { known.port_low, known.port_high };
 		if (same_network(&record, &known) && has_ports(a)) {
-			a->endpoint.policy = known.policy;
+			describe_endpoint(a, known.policy);
 			return 0;
 		}
 	}
@@ -93,6 +103,6 @@ int attachment_check_network(struct attachment *a, struct shunt_error *error)
 		return shunt_fail(error, r, "cannot record network %s: %d are in use", network->name, SHUNT_MAX_NETWORKS);
 	if (r < 0)
 		return shunt_fail(error, r, "cannot record network %s: %s", network->name, strerror(-r));
-	a->endpoint.policy = record.policy;
+	describe_endpoint(a, record.policy);
 	return 1;
 }

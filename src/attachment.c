@@ -160,8 +160,7 @@ static int configure_container(struct attachment *a, struct shunt_error *error)
 
 int attachment_attach_programs(struct attachment *a, struct shunt_error *error)
 {
-	int r = datapath_attach(&a->instance->datapath, a->instance->state, a->endpoint.host, a->endpoint.ifindex,
-				a->driver, error);
+	int r = datapath_attach(&a->instance->datapath, a->instance->state, &a->endpoint, error);
 
 	if (r < 0 || !a->driver->gate)
 		return r;

@@ -110,7 +110,7 @@ int datapath_attach_egress(const struct datapath *datapath, const char *state, c
 
 	egress_path(state, uplink->ifindex, path);
 	r = pin_look(AT_FDCWD, path, &pin);
-	if (r == 0 && pin.here && pin.ifindex == uplink->ifindex)
+	if (r == 0 && pin.ifindex == uplink->ifindex && pin_is_of(&pin, uplink->ifindex))
 		return 0;
 	if (r < 0 && r != -ENOENT && r != -EBADF)
 		return shunt_fail(error, r, "%s: %s", path, strerror(-r));

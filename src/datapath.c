@@ -24,7 +24,8 @@ const char *const datapath_names[DATAPATH_OBJECTS] = {
 	[MAP_NETWORKS] = "networks",
 	[MAP_RULES] = "rules",
 	[MAP_META] = "meta",
-	[MAP_FLOWS] = "flows",
+	[MAP_FLOWS4] = "flows4",
+	[MAP_FLOWS6] = "flows6",
 	[MAP_PORTS] = "ports",
 	[MAP_PUBLISHED] = "published",
 	[MAP_PUBLICATIONS] = "publications",
@@ -200,18 +201,40 @@ int datapath_link(int program_fd, uint32_t ifindex, enum bpf_attach_type type, c
 	return 0;
 }
 
-int datapath_attach(const struct datapath *datapath, const char *state, const char *host, uint32_t ifindex,
-		    const struct link_driver *driver, struct shunt_error *error)
-{
-	char path[PATH_MAX];
-	int r;
+struct to_link {
+	const char *pin;
+	enum datapath_object program;
+	enum bpf_attach_type type;
+};
 
-	snprintf(path, sizeof(path), "%s/endpoints/%s/from_ct", state, host);
-	r = datapath_link(datapath->fd[PROGRAM_FROM_CT], ifindex, driver->from_ct, path, error);
-	if (r < 0)
-		return r;
-	snprintf(path, sizeof(path), "%s/endpoints/%s/to_ct", state, host);
-	return datapath_link(datapath->fd[PROGRAM_TO_CT], ifindex, driver->to_ct, path, error);
+/* What an endpoint's host end has. Return: how many */
+static size_t links_of(const struct shunt_endpoint *endpoint, struct to_link ret[static 2])
+{
+	const struct link_driver *driver = link_driver(endpoint->driver);
+
+	ret[0] = (struct to_link) { "from_ct", PROGRAM_FROM_CT, driver->from_ct };
+	ret[1] = (struct to_link) { "to_ct", PROGRAM_TO_CT, driver->to_ct };
+	return datapath_has_to_ct(endpoint->flags) ? 2 : 1;
+}
+
+bool datapath_has_to_ct(uint32_t flags)
+{
+	return flags & SHUNT_F_ALLOW_OUT;
+}
+
+int datapath_attach(const struct datapath *datapath, const char *state, const struct shunt_endpoint *endpoint,
+		    struct shunt_error *error)
+{
+	struct to_link links[2];
+	const size_t n = links_of(endpoint, links);
+	char path[PATH_MAX];
+	int r = 0;
+
+	for (size_t i = 0; i < n && r >= 0; i++) {
+		snprintf(path, sizeof(path), "%s/endpoints/%s/%s", state, endpoint->host, links[i].pin);
+		r = datapath_link(datapath->fd[links[i].program], endpoint->ifindex, links[i].type, path, error);
+	}
+	return r;
 }
 
 int datapath_remove_link(int at, const char *path)
@@ -244,24 +267,18 @@ static int attach_soon(int program_fd, uint32_t ifindex, enum bpf_attach_type ty
 	}
 }
 
-int datapath_reattach(const struct datapath *datapath, const char *state, const char *host, uint32_t ifindex,
-		      const struct link_driver *driver, struct shunt_error *error)
+int datapath_reattach(const struct datapath *datapath, const char *state, const struct shunt_endpoint *endpoint,
+		      struct shunt_error *error)
 {
-	const struct {
-		const char *pin;
-		enum datapath_object program;
-		enum bpf_attach_type type;
-	} links[] = {
-		{ "from_ct", PROGRAM_FROM_CT, driver->from_ct },
-		{ "to_ct", PROGRAM_TO_CT, driver->to_ct },
-	};
+	struct to_link links[2];
+	const size_t n = links_of(endpoint, links);
 	char path[PATH_MAX];
 
-	for (size_t i = 0; i < ELEMENTSOF(links); i++) {
+	for (size_t i = 0; i < n; i++) {
 		struct pin pin;
 		int r;
 
-		snprintf(path, sizeof(path), "%s/endpoints/%s/%s", state, host, links[i].pin);
+		snprintf(path, sizeof(path), "%s/endpoints/%s/%s", state, endpoint->host, links[i].pin);
 		r = pin_look(AT_FDCWD, path, &pin);
 		if (r == 0 && pin.ifindex != 0)
 			continue;
@@ -269,7 +286,7 @@ int datapath_reattach(const struct datapath *datapath, const char *state, const 
 			return shunt_fail(error, r, "%s: %s", path, strerror(-r));
 		r = datapath_unlink(path, error);
 		if (r >= 0)
-			r = attach_soon(datapath->fd[links[i].program], ifindex, links[i].type, path, error);
+			r = attach_soon(datapath->fd[links[i].program], endpoint->ifindex, links[i].type, path, error);
 		if (r < 0)
 			return r;
 	}
@@ -337,7 +354,7 @@ uint32_t datapath_flows(const struct datapath *datapath)
 	struct bpf_map_info info = {};
 	uint32_t size = sizeof(info);
 
-	return bpf_map_get_info_by_fd(datapath->fd[MAP_FLOWS], &info, &size) < 0 ? 0 : info.max_entries;
+	return bpf_map_get_info_by_fd(datapath->fd[MAP_FLOWS4], &info, &size) < 0 ? 0 : info.max_entries;
 }
 
 bool datapath_has_programs(uint32_t ifindex)

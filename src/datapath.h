@@ -19,7 +19,8 @@ enum datapath_object {
 	MAP_NETWORKS,
 	MAP_RULES,
 	MAP_META,
-	MAP_FLOWS,
+	MAP_FLOWS4,
+	MAP_FLOWS6,
 	MAP_PORTS,
 	MAP_PUBLISHED,
 	MAP_PUBLICATIONS,
@@ -76,13 +77,16 @@ int datapath_remove_staged(const char *state);
 /* Takes the pins of programs and maps away, also those that a killed load or unload left; the same lock. */
 int datapath_unload(const char *state, struct shunt_error *error);
 
-/* Attaches both programs to a host end and pins the links in endpoints/@host, a directory that exists. */
-int datapath_attach(const struct datapath *datapath, const char *state, const char *host, uint32_t ifindex,
-		    const struct link_driver *driver, struct shunt_error *error);
+/* Whether an endpoint of these flags (enum shunt_flag) has a program on the way into it, where there are answers to be let out. */
+bool datapath_has_to_ct(uint32_t flags);
 
-/* The same for those of both that are not attached any more, whose pins may be there. */
-int datapath_reattach(const struct datapath *datapath, const char *state, const char *host, uint32_t ifindex,
-		      const struct link_driver *driver, struct shunt_error *error);
+/* Attaches an endpoint's programs to its host end and pins the links in endpoints/HOST, a directory that exists. */
+int datapath_attach(const struct datapath *datapath, const char *state, const struct shunt_endpoint *endpoint,
+		    struct shunt_error *error);
+
+/* The same for those of them that are not attached any more, whose pins may be there. */
+int datapath_reattach(const struct datapath *datapath, const char *state, const struct shunt_endpoint *endpoint,
+		      struct shunt_error *error);
 
 /* For a driver with a gate: the third, on the container's end @peer in @netns_fd, or in our own namespace where that is -1. */
 int datapath_attach_gate(const struct datapath *datapath, const char *state, const char *host, int netns_fd,
@@ -126,7 +130,7 @@ void datapath_forget_uplink(const struct datapath *datapath, uint32_t ifindex);
 /* When it returns, the device is free of it: a program cannot be attached twice to one, and the next attach may be near. */
 int datapath_detach_uplink(const char *state, uint32_t ifindex, struct shunt_error *error);
 
-/* How many entries the map of flows has room for; 0 where that cannot be told. */
+/* How many entries each map of flows has room for; 0 where that cannot be told. */
 uint32_t datapath_flows(const struct datapath *datapath);
 
 /* Whether any program is attached to a device where ours would be. */

@@ -26,7 +26,7 @@
  * Invariants
  *
  *	I1. Fail closed. The container's end can send nothing before step 8: netkit's peer has policy blackhole and no
- *	    end is up before both programs are attached; a program drops what comes from a device without an entry. Whoever
+ *	    end is up before its programs are attached; a program drops what comes from a device without an entry. Whoever
  *	    takes a program away later shuts the container off: netkit's policy sees to it, and on veth shut.h.
  *	I3. Intent first. Whatever exists of an endpoint can be found from its record: the device's name is HOST, its index
  *	    follows as soon as it is known, and a candidate address is written to the record before it is claimed. What

@@ -7,6 +7,7 @@
 #include "endpoint.h"
 #include "mend.h"
 #include "policy.h"
+#include "ports.h"
 #include "publish.h"
 #include "uplinks.h"
 
@@ -87,7 +88,36 @@ static size_t networks_in_use(const struct registry_entry *entries, size_t n, st
 
 #define MAX_NETWORKS 64	/* that gc follows; with more it detaches no uplink */
 
-/* Uplinks follow the default routes of now, and rules that were replaced go. Return: how many changed, or an errno */
+/* The ranges that endpoints masquerade with, each once. */
+static size_t ranges_in_use(const struct registry_entry *entries, size_t n, struct port_range *ret)
+{
+	size_t found = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct port_range range = { entries[i].endpoint.port_low, entries[i].endpoint.port_high };
+		bool known = range.high == 0;
+
+		for (size_t k = 0; k < found && !known; k++)
+			known = ret[k].low == range.low && ret[k].high == range.high;
+		if (!known)
+			ret[found++] = range;
+	}
+	return found;
+}
+
+/* No new flow leaves from a port that has become the host's own; what is not any more can be left from again. */
+static int follow_ports(struct shunt_instance *instance, const struct registry_entry *entries, size_t n, struct shunt_error *error)
+{
+	_cleanup_free_ struct port_range *ranges = calloc(n, sizeof(*ranges));
+	_cleanup_close_ int lock = -EBADF;
+
+	if (!ranges)
+		return shunt_fail(error, -ENOMEM, "out of memory");
+	lock = publish_lock(instance, error);
+	return lock < 0 ? lock : ports_follow(&instance->datapath, ranges, ranges_in_use(entries, n, ranges), error);
+}
+
+/* Uplinks follow the default routes of now, and networks that nobody is of and rules that were replaced go. Return: how many changed, or an errno */
 static int refresh_shared(struct shunt_instance *instance, struct shunt_error *error)
 {
 	_cleanup_free_ struct shunt_network *networks = calloc(MAX_NETWORKS, sizeof(*networks));
@@ -95,17 +125,26 @@ static int refresh_shared(struct shunt_instance *instance, struct shunt_error *e
 	_cleanup_close_ int lock = -EBADF;
 	size_t n, n_networks;
 	bool complete;
-	int r = networks ? registry_list(&instance->datapath, NULL, &entries, &n) : -ENOMEM;
+	int r;
 
+	if (!networks)
+		return shunt_fail(error, -ENOMEM, "out of memory");
+	/* Who attaches to a network has its record written before it takes this lock to look at the network's. */
+	lock = instance_lock(instance, "uplinks", error);
+	if (lock < 0)
+		return lock;
+	r = registry_list(&instance->datapath, NULL, &entries, &n);
 	if (r < 0)
 		return registry_fail(r, error);
 	if (n == 0)
 		return 0;
 	n_networks = networks_in_use(entries, n, networks, MAX_NETWORKS, &complete);
-	lock = instance_lock(instance, "uplinks", error);
-	if (lock < 0)
-		return lock;
-	r = policy_collect(&instance->datapath, error);
+	r = network_records_keep(&instance->datapath, entries, n);
+	if (r < 0)
+		return shunt_fail(error, r, "%s/datapath/networks: cannot be cleared: %s", instance->state, strerror(-r));
+	r = follow_ports(instance, entries, n, error);
+	if (r >= 0)
+		r = policy_collect(&instance->datapath, error);
 	return r < 0 ? r : uplinks_refresh(instance, networks, n_networks, complete, error);
 }
 

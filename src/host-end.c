@@ -3,9 +3,9 @@
  * host-end.c - which device is an endpoint's host end, if any is.
  *
  * Names and aliases can be changed by whoever may, and the index of a device that is gone can become a stranger's. The
- * link of shunt_to_ct, which is on the host end with either driver, is on that device and no other for as long as both
- * exist: where it says where it is, nothing else is asked. Where its pin is gone, or the link was detached, the index
- * tells, for as long as name or alias say so too.
+ * link of shunt_from_ct is on that device, or at the other end of that pair, and no other for as long as both exist: where the
+ * device of that index has it, nothing else is asked. Where its pin is gone, or the link was detached, the index tells, for as
+ * long as name or alias say so too.
  */
 #include "endpoint.h"
 #include "pin.h"
@@ -45,9 +45,9 @@ int endpoint_find_host(struct shunt_instance *instance, const struct shunt_endpo
 	if (endpoint->ifindex == 0) {
 		r = find_by_name(instance, endpoint->host, &link, error);
 	} else {
-		snprintf(path, sizeof(path), "endpoints/%.16s/to_ct", endpoint->host);
-		if (pin_look(instance->fd, path, &pin) == 0 && pin.here) {
-			*ret = pin.ifindex;
+		snprintf(path, sizeof(path), "endpoints/%.16s/from_ct", endpoint->host);
+		if (pin_look(instance->fd, path, &pin) == 0 && pin_is_of(&pin, endpoint->ifindex)) {
+			*ret = endpoint->ifindex;
 			return 1;
 		}
 		r = find_by_index(instance, key, endpoint, &link, error);

@@ -61,9 +61,11 @@ const struct btf *loader_btf(const struct shunt_bpf *loader)
 
 int loader_size_flows(struct shunt_bpf *loader, uint32_t entries, struct shunt_error *error)
 {
-	int r = bpf_map__set_max_entries(loader_map(loader, MAP_FLOWS), entries);
+	int r = bpf_map__set_max_entries(loader_map(loader, MAP_FLOWS4), entries);
 
-	return r < 0 ? shunt_fail(error, r, "the map of flows cannot have %u entries: %s", entries, strerror(-r)) : 0;
+	if (r >= 0)
+		r = bpf_map__set_max_entries(loader_map(loader, MAP_FLOWS6), entries);
+	return r < 0 ? shunt_fail(error, r, "a map of flows cannot have %u entries: %s", entries, strerror(-r)) : 0;
 }
 
 int loader_fd(const struct shunt_bpf *loader, enum datapath_object object)

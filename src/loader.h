@@ -20,7 +20,7 @@ void loader_closep(struct shunt_bpf **loader);
 
 /* The map of an object that is one, for bpf_map__reuse_fd() and for what it is made of. */
 struct bpf_map *loader_map(const struct shunt_bpf *loader, enum datapath_object object);
-/* How many entries the map of flows is to have, before anything is in the kernel. Return: 0 or an errno */
+/* How many entries each map of flows is to have, before anything is in the kernel. Return: 0 or an errno */
 int loader_size_flows(struct shunt_bpf *loader, uint32_t entries, struct shunt_error *error);
 /* What describes its types; the object's own. */
 const struct btf *loader_btf(const struct shunt_bpf *loader);

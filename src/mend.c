@@ -7,7 +7,8 @@
  * Whoever has the rights can remove a pin, detach a link, or delete a route; setting the host end down and up deletes its
  * routes as well. The container notices nothing of their return, so gc puts them back:
  *
- *	shunt_from_ct, shunt_to_ct	attached anew; the maps know the endpoint still
+ *	shunt_from_ct, and shunt_to_ct	attached anew; the maps know the endpoint still
+ *	where there is to be one
  *	the host's routes to it		made anew, unless there is another's by now, or the host end is down: that
  *					is somebody's word, and routes come back when it is up again
  *
@@ -60,7 +61,7 @@ static int lacks_program(const struct shunt_instance *instance, const struct shu
 {
 	int r = lacks_link(instance, endpoint, "from_ct");
 
-	return r == 0 ? lacks_link(instance, endpoint, "to_ct") : r;
+	return r == 0 && datapath_has_to_ct(endpoint->flags) ? lacks_link(instance, endpoint, "to_ct") : r;
 }
 
 /* A route of anybody's to one of its addresses. The host end is only asked for where there is none: it is asked in vain mostly. */
@@ -153,8 +154,7 @@ static int mend(struct shunt_instance *instance, const struct registry_entry *se
 		r = endpoint_teardown(instance, &entry.key, &entry.endpoint, false, error);
 		return r < 0 ? r : 2;
 	}
-	r = datapath_reattach(&instance->datapath, instance->state, entry.endpoint.host, entry.endpoint.ifindex,
-			      link_driver(entry.endpoint.driver), error);
+	r = datapath_reattach(&instance->datapath, instance->state, &entry.endpoint, error);
 	if (r >= 0)
 		r = put_routes_back(instance, &entry.endpoint, error);
 	return r < 0 ? r : 1;

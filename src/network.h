@@ -49,7 +49,7 @@ int network_address(const struct shunt_network *network, const char *text, struc
 /* Checks an MTU that somebody asks for against what the network's families need. Returns 0 or -ERANGE. */
 int network_mtu_check(const struct shunt_network *network, uint64_t mtu, struct shunt_error *error);
 
-/* How many entries the map of flows shall have: the most that any network's file asks for, or SHUNT_FLOWS where none asks. */
+/* How many entries each map of flows shall have: the most that any network's file asks for, or SHUNT_FLOWS where none asks. */
 uint32_t network_flows_wanted(void);
 
 /* The directory of network files: $SHUNT_NETWORKS, or /etc/shunt/networks. */

@@ -6,17 +6,18 @@
 
 #include "util.h"
 
-/* Whether the link is one of those on the device of its index in our network namespace. */
-static bool is_here(const struct bpf_link_info *link)
+bool pin_is_of(const struct pin *pin, uint32_t ifindex)
 {
 	uint32_t links[64] = {}, programs[ELEMENTSOF(links)];
 	LIBBPF_OPTS(bpf_prog_query_opts, query, .link_ids = links, .prog_ids = programs, .count = ELEMENTSOF(links));
 
+	if (pin->ifindex == 0)
+		return false;
 	/* Who may not ask, which is list, changes nothing either. */
-	if (bpf_prog_query_opts((int)link->tcx.ifindex, link->tcx.attach_type, &query) < 0)
+	if (bpf_prog_query_opts((int)ifindex, pin->where, &query) < 0)
 		return errno == EPERM;
 	for (size_t i = 0; i < query.count && i < ELEMENTSOF(links); i++)
-		if (links[i] == link->id)
+		if (links[i] == pin->id)
 			return true;
 	return false;
 }
@@ -37,7 +38,8 @@ int pin_look(int at, const char *path, struct pin *ret)
 	if (info.type != BPF_LINK_TYPE_TCX && info.type != BPF_LINK_TYPE_NETKIT)
 		return -EBADF;
 	ret->ifindex = info.tcx.ifindex;
+	ret->id = info.id;
+	ret->where = info.tcx.attach_type;
 	ret->inside = info.tcx.attach_type == BPF_NETKIT_PEER;
-	ret->here = info.tcx.ifindex != 0 && is_here(&info);
 	return 0;
 }

@@ -90,25 +90,52 @@ static int take_reserved(uint64_t bits[static 1024], struct shunt_error *error)
 	return 0;
 }
 
-static int mark(const struct datapath *datapath, const struct port_range *range, struct shunt_error *error)
+static bool overlap(const struct port_range *a, const struct port_range *b)
 {
-	uint64_t bits[1024] = {};
-	int r;
+	return a->low <= b->high && a->high >= b->low;
+}
 
+bool ports_are_spare(const struct port_range *range)
+{
+	struct port_range local;
+
+	return range->high && read_local(&local, NULL) >= 0 && !overlap(range, &local);
+}
+
+static void set_bits(uint64_t bits[static 1024], const struct port_range *range)
+{
 	for (unsigned port = range->low; port <= range->high; port++)
 		bits[port / 64] |= 1ULL << port % 64;
-	r = take_reserved(bits, error);
+}
+
+int ports_follow(const struct datapath *datapath, const struct port_range *ranges, size_t n, struct shunt_error *error)
+{
+	const int fd = datapath->fd[MAP_PORTS];
+	uint64_t wanted[1024] = {}, host[1024] = {}, spare[1024];
+	struct port_range local = {};
+	int r = read_local(&local, error);
+
 	if (r < 0)
 		return r;
-	for (uint32_t i = range->low / 64; i <= range->high / 64U; i++) {
+	set_bits(host, &local);
+	for (size_t i = 0; i < n; i++)
+		set_bits(wanted, &ranges[i]);
+	for (size_t i = 0; i < ELEMENTSOF(spare); i++)
+		spare[i] = ~host[i];
+	r = take_reserved(spare, error);
+	if (r < 0)
+		return r;
+	for (uint32_t i = 0; i < ELEMENTSOF(spare); i++) {
 		struct shunt_ports ports;
+		uint64_t bits;
 
-		if (bpf_map_lookup_elem(datapath->fd[MAP_PORTS], &i, &ports) < 0)
+		if (bpf_map_lookup_elem(fd, &i, &ports) < 0)
 			return shunt_fail(error, -errno, "cannot read the map of ports: %m");
-		if ((ports.masquerade | bits[i]) == ports.masquerade)
+		bits = (ports.masquerade | wanted[i]) & spare[i];
+		if (bits == ports.masquerade)
 			continue;
-		ports.masquerade |= bits[i];
-		if (bpf_map_update_elem(datapath->fd[MAP_PORTS], &i, &ports, BPF_ANY) < 0)
+		ports.masquerade = bits;
+		if (bpf_map_update_elem(fd, &i, &ports, BPF_ANY) < 0)
 			return shunt_fail(error, -errno, "cannot write the map of ports: %m");
 	}
 	return 0;
@@ -121,26 +148,12 @@ int ports_find(const char *network, const struct port_range *wanted, struct port
 
 	if (r < 0)
 		return r;
-	if (range.high && range.low <= local.high && range.high >= local.low)
+	if (range.high && overlap(&range, &local))
 		return shunt_fail(error, -EADDRINUSE, "network %s: masquerade_ports %u-%u overlaps the host's own, %u-%u (sysctl "
 				  "net.ipv4.ip_local_port_range); choose others", network, range.low, range.high, local.low, local.high);
 	if (!range.high && ports_choose(&local, &range) < 0)
 		return shunt_fail(error, -ERANGE, "network %s: the host's own ports, %u-%u (sysctl net.ipv4.ip_local_port_range), leave "
 				  "none to masquerade with; narrow them, or set \"masquerade\": false", network, local.low, local.high);
-	*ret = range;
-	return 0;
-}
-
-int ports_open(const struct datapath *datapath, const char *network, const struct port_range *wanted, struct port_range *ret,
-	       struct shunt_error *error)
-{
-	struct port_range range;
-	int r = ports_find(network, wanted, &range, error);
-
-	if (r >= 0)
-		r = mark(datapath, &range, error);
-	if (r < 0)
-		return r;
 	*ret = range;
 	return 0;
 }

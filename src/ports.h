@@ -43,8 +43,15 @@ int ports_choose(const struct port_range *local, struct port_range *ret);
  */
 int ports_find(const char *network, const struct port_range *wanted, struct port_range *ret, struct shunt_error *error);
 
-/* The same, and marks it in the map "ports", without the ports of ip_local_reserved_ports. The caller has the lock. */
-int ports_open(const struct datapath *datapath, const char *network, const struct port_range *wanted, struct port_range *ret,
-	       struct shunt_error *error);
+/* Whether a range that was found is still none of the host's own: sysctls change. */
+bool ports_are_spare(const struct port_range *range);
+
+/**
+ * ports_follow() - Mark ranges in the map "ports"
+ *
+ * Without what is the host's own now, by ip_local_port_range or ip_local_reserved_ports, which is unmarked everywhere else, too.
+ * The caller has the lock of ports.
+ */
+int ports_follow(const struct datapath *datapath, const struct port_range *ranges, size_t n, struct shunt_error *error);
 
 #endif

@@ -34,7 +34,7 @@
 #include "claim.h"
 #include "sockets.h"
 
-static int lock_ports(const struct shunt_instance *instance, struct shunt_error *error)
+int publish_lock(const struct shunt_instance *instance, struct shunt_error *error)
 {
 	/* An earlier version made no such directory. */
 	if (mkdirat(instance->fd, "ports", 0700) < 0 && errno != EEXIST)
@@ -115,7 +115,7 @@ int publish_claim(struct shunt_instance *instance, const struct shunt_endpoint *
 		  const char *service, struct shunt_error *error)
 {
 	_cleanup_(claim_done) struct claim claim = { .instance = instance, .endpoint = endpoint, .service = service };
-	_cleanup_close_ int lock = lock_ports(instance, error);
+	_cleanup_close_ int lock = publish_lock(instance, error);
 	int r;
 
 	if (lock < 0)
@@ -200,7 +200,7 @@ int publish_release(struct shunt_instance *instance, const struct shunt_endpoint
 		    struct shunt_error *error)
 {
 	_cleanup_(claim_done) struct claim claim = { .instance = instance, .endpoint = endpoint };
-	_cleanup_close_ int lock = lock_ports(instance, error);
+	_cleanup_close_ int lock = publish_lock(instance, error);
 	int r;
 
 	if (lock < 0)
@@ -247,7 +247,7 @@ static int remove_orphans(struct claim *claim, struct shunt_error *error)
 int publish_mend(struct shunt_instance *instance, struct shunt_error *error)
 {
 	_cleanup_(claim_done) struct claim claim = { .instance = instance };
-	_cleanup_close_ int lock = lock_ports(instance, error);
+	_cleanup_close_ int lock = publish_lock(instance, error);
 	int r;
 
 	if (lock < 0)

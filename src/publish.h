@@ -8,6 +8,9 @@
 #include "instance.h"
 #include "publication.h"
 
+/* The lock of the map "ports", which nobody takes who has it and wants another. Return: what to close, or an errno */
+int publish_lock(const struct shunt_instance *instance, struct shunt_error *error);
+
 /**
  * publish_claim() - Takes ports of the host for an endpoint
  * @endpoint:	its record, with SHUNT_F_PUBLISHED written to the registry before; the caller holds its lock

@@ -308,14 +308,30 @@ int network_record_put(const struct datapath *datapath, const char *name, const 
 	return bpf_map_update_elem(datapath->fd[MAP_NETWORKS], key, record, BPF_ANY) < 0 ? -errno : 0;
 }
 
-int network_records_clear(const struct datapath *datapath)
+static bool has_network(const struct registry_entry *entries, size_t n, const char name[static SHUNT_NETWORK_MAX])
 {
-	char key[SHUNT_NETWORK_MAX];
+	for (size_t i = 0; i < n; i++)
+		if (memcmp(entries[i].endpoint.network, name, SHUNT_NETWORK_MAX) == 0)
+			return true;
+	return false;
+}
 
-	while (bpf_map_get_next_key(datapath->fd[MAP_NETWORKS], NULL, key) == 0)
-		if (delete(datapath->fd[MAP_NETWORKS], key) < 0)
+int network_records_keep(const struct datapath *datapath, const struct registry_entry *entries, size_t n)
+{
+	_cleanup_free_ char (*names)[SHUNT_NETWORK_MAX] = calloc(SHUNT_MAX_NETWORKS, sizeof(*names));
+	size_t found = 0;
+
+	if (!names)
+		return -ENOMEM;
+	while (found < SHUNT_MAX_NETWORKS &&
+	       bpf_map_get_next_key(datapath->fd[MAP_NETWORKS], found ? names[found - 1] : NULL, names[found]) == 0)
+		found++;
+	if (found < SHUNT_MAX_NETWORKS && errno != ENOENT)
+		return -errno;
+	for (size_t i = 0; i < found; i++)
+		if (!has_network(entries, n, names[i]) && delete(datapath->fd[MAP_NETWORKS], names[i]) < 0)
 			return -errno;
-	return errno == ENOENT ? 0 : -errno;
+	return 0;
 }
 
 int network_records_policies(const struct datapath *datapath, uint32_t *ret, size_t max)

@@ -74,6 +74,7 @@ int network_record_get(const struct datapath *datapath, const char *name, struct
 int network_record_put(const struct datapath *datapath, const char *name, const struct shunt_network_record *record);
 /* The numbers of their rules, those that have some. Return: how many, @max at most, or an errno */
 int network_records_policies(const struct datapath *datapath, uint32_t *ret, size_t max);
-int network_records_clear(const struct datapath *datapath);
+/* Forgets all networks but those that these endpoints are of. */
+int network_records_keep(const struct datapath *datapath, const struct registry_entry *entries, size_t n);
 
 #endif

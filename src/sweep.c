@@ -8,21 +8,53 @@
 #include "instance.h"
 #include "pin.h"
 
+struct search {
+	struct pin pin;
+	uint32_t found;
+};
+
+static int look_behind(const struct link_state *link, void *arg)
+{
+	struct search *search = arg;
+
+	if (link->other == search->pin.ifindex && pin_is_of(&search->pin, link->ifindex))
+		search->found = link->ifindex;
+	return 0;
+}
+
+/* The device in our namespace whose programs a link is of, or whose other end's. @ret: 0 where there is none */
+static int find_device(const struct shunt_instance *instance, const struct pin *pin, uint32_t *ret, struct shunt_error *error)
+{
+	struct search search = { .pin = *pin };
+	int r = 0;
+
+	if (pin->inside)
+		r = link_each(instance->host, look_behind, &search, error);
+	else if (pin_is_of(pin, pin->ifindex))
+		search.found = pin->ifindex;
+	*ret = search.found;
+	return r;
+}
+
 /* The pair goes with either end; what is no link of a device is nobody's filter. Return: 1, 0 where there was none, or an errno */
 static int delete_device(const struct shunt_instance *instance, int at, const char *path, struct shunt_error *error)
 {
+	uint32_t ifindex;
 	struct pin pin;
 	int r;
 
 	r = pin_look(at, path, &pin);
 	if (r < 0 && r != -ENOENT && r != -EBADF)
 		return shunt_fail(error, r, "%s: cannot look at a link: %s", instance->state, strerror(-r));
-	if (r < 0 || pin.ifindex == 0 || pin.inside)
+	if (r < 0 || pin.ifindex == 0)
 		return 0;
-	if (!pin.here)
+	r = find_device(instance, &pin, &ifindex, error);
+	if (r < 0)
+		return r;
+	if (ifindex == 0)
 		return shunt_fail(error, -EXDEV, "%s belongs to another network namespace, where its interface %u still is; go there",
 				  instance->state, pin.ifindex);
-	r = link_delete(instance->host, pin.ifindex, error);
+	r = link_delete(instance->host, ifindex, error);
 	return r < 0 ? r : 1;
 }
 
@@ -54,10 +86,10 @@ static int sweep_endpoint(const struct shunt_instance *instance, int at, const c
 
 	if (!directory)
 		return shunt_fail(error, -errno, "%s/endpoints/%s: %m", instance->state, name);
-	/* Of netkit's two the first is at the host end. Without it the pair never came up, or somebody took it. */
-	r = delete_device(instance, dirfd(directory), "to_ct", error);
+	/* Somebody may have taken the first, and the second is not everywhere. */
+	r = delete_device(instance, dirfd(directory), "from_ct", error);
 	if (r == 0)
-		r = delete_device(instance, dirfd(directory), "from_ct", error);
+		r = delete_device(instance, dirfd(directory), "to_ct", error);
 	if (r >= 0)
 		r = remove_links(instance, directory, error);
 	if (r >= 0 && unlinkat(at, name, AT_REMOVEDIR) < 0)

@@ -124,7 +124,7 @@ int endpoint_release_shared(struct shunt_instance *instance, struct shunt_error 
 	r = uplinks_release(instance, error);
 	if (r < 0)
 		return r;
-	r = network_records_clear(&instance->datapath);
+	r = network_records_keep(&instance->datapath, NULL, 0);
 	if (r < 0)
 		return shunt_fail(error, r, "%s/datapath/networks: cannot be cleared: %s", instance->state, strerror(-r));
 	return policy_collect(&instance->datapath, error);

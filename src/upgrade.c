@@ -11,7 +11,7 @@
  *   1. The state directory is locked exclusively: no verb is at work, and those that come wait.
  *   2. The new object is opened. A map whose layout is what it was is taken over as it is, and the programs of both versions
  *      share it; the others are made anew.
- *      The map of flows is made anew as well where a network's file asks for a larger one.
+ *      The maps of flows are made anew as well where a network's file asks for larger ones.
  *   3. The new programs are loaded, and the entries of the old maps converted into the new ones (migrate.h). The engine is
  *      locked out and the datapath writes only counters and what it can do without, so the copy stays true.
  *   4. All of it is pinned in loading/.

@@ -75,7 +75,8 @@ _Static_assert(sizeof(struct shunt_publication) == 64, "shunt_publication is ABI
 
 /*
  * Map "locals", BPF_MAP_TYPE_HASH: struct shunt_in6 -> __u32, which is 0. The host's own addresses, IPv4 as ::ffff:a.b.c.d,
- * for the programs at its sockets, which cannot ask the routing table. Written by the engine, under the lock "ports".
+ * for the programs at its sockets, which cannot ask the routing table, and for what containers send, as that cannot tell them from
+ * what it knows no way to. Written by the engine, under the lock "ports".
  */
 #define SHUNT_MAX_LOCALS 16384
 

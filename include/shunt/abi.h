@@ -26,7 +26,7 @@
 
 #include "abi-ports.h"
 
-#define SHUNT_ABI 7
+#define SHUNT_ABI 8
 
 #define SHUNT_ID_MAX 128	/* bytes of an ID; no NUL in the key of an ID that long */
 #define SHUNT_IFNAME_MAX 16	/* IFNAMSIZ */
@@ -125,8 +125,9 @@ struct shunt_address {
 _Static_assert(sizeof(struct shunt_address) == 52, "shunt_address is ABI");
 
 /*
- * Map "flows", BPF_MAP_TYPE_LRU_HASH: struct shunt_tuple -> struct shunt_flow. What becomes of a packet whose addresses or
- * ports are not what its receiver shall see; bpf/flow.h has the theory. Written by the datapath alone.
+ * Maps "flows4" (key struct shunt_tuple4) and "flows6" (key struct shunt_tuple), BPF_MAP_TYPE_LRU_HASH -> struct shunt_flow. What
+ * becomes of a packet whose addresses or ports are not what its receiver shall see; bpf/flow.h has the theory. Written by the
+ * datapath alone.
  */
 struct shunt_tuple {
 	__u8 source[16];		/* IPv4 as ::ffff:a.b.c.d */
@@ -135,8 +136,18 @@ struct shunt_tuple {
 	__be16 dport;			/* of an ICMP echo reply, its identifier, and of its request 0 */
 	__u8 protocol;			/* IPPROTO_TCP, _UDP, _ICMP or _ICMPV6 */
 	__u8 pad[3];
-};
+} __attribute__((aligned(8)));
 _Static_assert(sizeof(struct shunt_tuple) == 40, "shunt_tuple is ABI");
+
+struct shunt_tuple4 {
+	__be32 source;
+	__be32 destination;
+	__be16 sport;
+	__be16 dport;
+	__u8 protocol;
+	__u8 pad[3];
+};
+_Static_assert(sizeof(struct shunt_tuple4) == 16, "shunt_tuple4 is ABI");
 
 enum shunt_flow_state {
 	SHUNT_FLOW_ORIGINAL = 1 << 0,	/* this entry is of the direction that the flow was begun in */
@@ -159,7 +170,7 @@ struct shunt_flow {
 };
 _Static_assert(sizeof(struct shunt_flow) == 64, "shunt_flow is ABI");
 
-#define SHUNT_FLOWS 65536		/* entries, two a flow, where no network says otherwise */
+#define SHUNT_FLOWS 65536		/* entries of each family, two a flow, where no network says otherwise */
 
 /*
  * Map "rules", BPF_MAP_TYPE_LPM_TRIE: struct shunt_rules_key -> struct shunt_rules. What a network's file says about the flows
@@ -252,7 +263,8 @@ struct shunt_endpoint {
 	char network[SHUNT_NETWORK_MAX];
 	char host[SHUNT_IFNAME_MAX];	/* name of the host end */
 	__u32 policy;			/* number of its network's rules, which stay for as long as it does */
-	__u32 pad;
+	__u16 port_low;			/* masquerade leaves from these, both included; 0: nothing does */
+	__u16 port_high;
 };
 _Static_assert(sizeof(struct shunt_endpoint) == 120, "shunt_endpoint is ABI");
 

@@ -76,7 +76,7 @@ struct shunt_network {
 	bool masquerade;
 	uint16_t port_low;		/* masquerade leaves from these ports, both included; 0: chosen by ports_choose() */
 	uint16_t port_high;
-	uint32_t flows;			/* entries that the map of flows shall have room for; 0: whatever it has */
+	uint32_t flows;			/* entries that each map of flows shall have room for; 0: whatever it has */
 	bool isolate;
 	bool internal;
 	bool big_tcp;			/* packets above 64 KiB: src/big.h */

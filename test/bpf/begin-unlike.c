@@ -150,7 +150,7 @@ static void it_does_not_matter_where_their_places_are(void **state)
 
 		for (int i = 1; i <= 6000; i++) {
 			if (i % 200 == 0)
-				empty(skel->maps.flows);
+				forget_flows();
 			s = another(&way, i);
 			assert_true(sent(hook_of(&way), begins(&way, s), &out));
 			if (in_first) {

@@ -111,7 +111,7 @@ static void the_wire_gets_what_is_sent_in_the_sender_s_context(void **state)
 	ARRIVES(TUNNEL, hop(p));
 }
 
-/* The frame goes by CT2's host end, whose shunt_to_ct sees it. */
+/* The frame goes by CT2's host end. */
 static void a_container_gets_what_is_sent_in_the_sender_s_context(void **state)
 {
 	struct packet p = PACKET(.from = "10.207.0.7", .to = ct4[CT2]);

@@ -2,8 +2,8 @@
 /*
  * live.h - a host where packets really arrive: two containers, and wires that this program holds the other ends of.
  *
- *	ct1 eth0 ======= h0 (from_ct, to_ct)                 wire (from_wire)  ==tap== this program
- *	ct2 eth0 ======= h1 (from_ct, to_ct)                 tunnel (from_wire_l3) ==tun== this program
+ *	ct1 eth0 ======= h0 (from_ct)                        wire (from_wire)  ==tap== this program
+ *	ct2 eth0 ======= h1 (from_ct)                        tunnel (from_wire_l3) ==tun== this program
  *	nk (from_ct at egress)
  *
  * Frames are sent and received byte by byte with packet sockets in the containers. All is done by veth, and again by
@@ -115,7 +115,6 @@ static inline void make_container(int ct)
 		shell("ip link add h%d index %d address 02:00:00:00:01:00 type veth peer name eth0 "
 		      "address 02:00:00:00:02:0%d netns %d", ct, index, ct + 1, holder[ct]);
 	attach(skel->progs.shunt_from_ct, index, netkit ? BPF_NETKIT_PEER : BPF_TCX_INGRESS);
-	attach(skel->progs.shunt_to_ct, index, netkit ? BPF_NETKIT_PRIMARY : BPF_TCX_EGRESS);
 	shell("ip link set h%d addrgenmode none up", ct);
 	shell("nsenter -n -t %d sh -c 'ip link set lo up; ip link set eth0 addrgenmode none up; "
 	      "ip address add %s/32 dev eth0; ip address add %s/128 dev eth0 nodad'", holder[ct], ct4[ct], ct6[ct]);

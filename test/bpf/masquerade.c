@@ -167,6 +167,35 @@ static void what_cannot_be_told_apart_stays(void **state)
 	assert_int_equal(count_entries(), 0);
 }
 
+/* Behind its own end a packet has no header, whatever the frame has there; nor has it by a shortcut. */
+static void padding_is_no_header(void **state)
+{
+	(void)state;
+	for EACH_WAY(v6, protocol) {
+		const int header = protocol == IPPROTO_TCP ? 20 : 8, at = v6 ? IP6_PAYLOAD_LEN : IP4_TOT_LEN;
+		const struct packet whole = packet_make(leg(protocol, alice[v6], INSIDE, wire[v6], remote(protocol)));
+		struct hook hook = FROM_CT(ALICE);
+		struct packet out;
+
+		hook.program = quick_one(hook.program);
+		for (int known = 0; known < 2; known++) {
+			const int n = count_entries();
+
+			/* IPv6's 0 says nothing, and is malformed by itself. */
+			for (int length = v6 ? 1 : 20; length < (v6 ? 0 : 20) + header; length++) {
+				struct packet p = whole;
+
+				put16(p.data + at, length);
+				if (!v6)
+					seal4(&p);
+				assert_int_equal(run("padding", hook, &p, &out), DROPPED);
+				assert_int_equal(count_entries(), n);
+			}
+			assert_int_equal(run("whole", hook, &whole, &out), REDIRECTED);
+		}
+	}
+}
+
 /* By no uplink, and to other containers: as they are. */
 static void what_stays_in_house_keeps_its_address(void **state)
 {
@@ -282,6 +311,7 @@ int main(void)
 		NAT_TEST(every_checksum_follows),
 		NAT_TEST(options_and_extension_headers_are_passed_over),
 		NAT_TEST(what_cannot_be_told_apart_stays),
+		NAT_TEST(padding_is_no_header),
 		NAT_TEST(what_stays_in_house_keeps_its_address),
 		NAT_TEST(a_container_hears_what_is_wrong_with_its_own_packet),
 		NAT_TEST(the_wire_hears_from_the_host_what_is_wrong),

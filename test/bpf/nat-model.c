@@ -252,17 +252,15 @@ static void tick(void)
 {
 	static struct shunt_tuple keys[2 * sizeof(ports) / sizeof(struct port) + 2 * sizeof(sockets) / sizeof(struct socket)];
 	struct shunt_flow flow;
-	int n = 0;
+	int n = entries(keys, sizeof(keys) / sizeof(keys[0]));
 
-	for (; bpf_map_get_next_key(flows_fd(), n ? &keys[n - 1] : NULL, &keys[n]) == 0; n++)
-		;
 	while (n-- > 0) {
-		assert_int_equal(bpf_map_lookup_elem(flows_fd(), &keys[n], &flow), 0);
+		assert_true(entry_read(&keys[n], &flow));
 		if (clock_now() - flow.seen > 1000)
 			continue;
 		flow.seen = clock_now() - 2;
 		flow.uplink_until = 0;
-		assert_int_equal(bpf_map_update_elem(flows_fd(), &keys[n], &flow, BPF_EXIST), 0);
+		entry_write(&keys[n], &flow, BPF_EXIST);
 	}
 }
 

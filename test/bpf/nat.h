@@ -103,9 +103,73 @@ static inline struct shunt_tuple tuple_of(struct spec s)
 	return t;
 }
 
-static inline int flows_fd(void)
+static inline void map_address4(uint8_t to[16], uint32_t address)
 {
-	return bpf_map__fd(skel->maps.flows);
+	memset(to, 0, 10);
+	memset(to + 10, 0xff, 2);
+	memcpy(to + 12, &address, sizeof(address));
+}
+
+/* An entry's key as the map of its family has it. */
+union entry_key {
+	struct shunt_tuple v6;
+	struct shunt_tuple4 v4;
+};
+
+static inline int entry_map(const struct shunt_tuple *t, union entry_key *ret)
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, 0xff };
+
+	if (memcmp(t->source, mapped, sizeof(mapped)) != 0) {
+		ret->v6 = *t;
+		return bpf_map__fd(skel->maps.flows6);
+	}
+	ret->v4 = (struct shunt_tuple4) { .sport = t->sport, .dport = t->dport, .protocol = t->protocol };
+	memcpy(&ret->v4.source, t->source + 12, sizeof(ret->v4.source));
+	memcpy(&ret->v4.destination, t->destination + 12, sizeof(ret->v4.destination));
+	return bpf_map__fd(skel->maps.flows4);
+}
+
+static inline bool entry_read(const struct shunt_tuple *t, struct shunt_flow *ret)
+{
+	union entry_key key;
+	const int fd = entry_map(t, &key);
+
+	return bpf_map_lookup_elem(fd, &key, ret) == 0;
+}
+
+static inline void entry_write(const struct shunt_tuple *t, const struct shunt_flow *flow, uint64_t how)
+{
+	union entry_key key;
+	const int fd = entry_map(t, &key);
+
+	assert_int_equal(bpf_map_update_elem(fd, &key, flow, how), 0);
+}
+
+/* What a map's size may do to an entry at any time. */
+static inline void entry_lose(const struct shunt_tuple *t)
+{
+	union entry_key key;
+	const int fd = entry_map(t, &key);
+
+	assert_int_equal(bpf_map_delete_elem(fd, &key), 0);
+}
+
+/* The keys of all entries. Return: how many, @max at most */
+static inline int entries(struct shunt_tuple *ret, int max)
+{
+	struct shunt_tuple4 key4;
+	int n = 0, at;
+
+	for (void *last = NULL; n < max && bpf_map_get_next_key(bpf_map__fd(skel->maps.flows4), last, &key4) == 0; last = &key4) {
+		ret[n] = (struct shunt_tuple) { .sport = key4.sport, .dport = key4.dport, .protocol = key4.protocol };
+		map_address4(ret[n].source, key4.source);
+		map_address4(ret[n++].destination, key4.destination);
+	}
+	at = n;
+	while (n < max && bpf_map_get_next_key(bpf_map__fd(skel->maps.flows6), n > at ? &ret[n - 1] : NULL, &ret[n]) == 0)
+		n++;
+	return n;
 }
 
 static inline bool has_flow(struct spec s, struct shunt_flow *ret)
@@ -113,24 +177,21 @@ static inline bool has_flow(struct spec s, struct shunt_flow *ret)
 	struct shunt_tuple t = tuple_of(s);
 	struct shunt_flow flow;
 
-	if (bpf_map_lookup_elem(flows_fd(), &t, ret ?: &flow))
-		return false;
-	return true;
+	return entry_read(&t, ret ?: &flow);
 }
 
 static inline void set_flow(struct spec s, const struct shunt_flow *flow)
 {
 	struct shunt_tuple t = tuple_of(s);
 
-	assert_int_equal(bpf_map_update_elem(flows_fd(), &t, flow, BPF_EXIST), 0);
+	entry_write(&t, flow, BPF_EXIST);
 }
 
-/* What the map's size may do to an entry at any time. */
 static inline void lose(struct spec s)
 {
 	struct shunt_tuple t = tuple_of(s);
 
-	assert_int_equal(bpf_map_delete_elem(flows_fd(), &t), 0);
+	entry_lose(&t);
 }
 
 static inline uint32_t clock_now(void)
@@ -156,12 +217,9 @@ static inline void age(struct spec s, uint64_t seconds)
 
 static inline int count_entries(void)
 {
-	struct shunt_tuple key, next;
-	int n = 0;
+	static struct shunt_tuple all[2 * FLOWS_MAX];
 
-	for (void *at = NULL; bpf_map_get_next_key(flows_fd(), at, &next) == 0; at = &key, n++)
-		key = next;
-	return n;
+	return entries(all, 2 * FLOWS_MAX);
 }
 
 static inline void empty(struct bpf_map *map)
@@ -170,6 +228,12 @@ static inline void empty(struct bpf_map *map)
 
 	while (bpf_map_get_next_key(bpf_map__fd(map), NULL, key) == 0)
 		bpf_map_delete_elem(bpf_map__fd(map), key);
+}
+
+static inline void forget_flows(void)
+{
+	empty(skel->maps.flows4);
+	empty(skel->maps.flows6);
 }
 
 /* Which ports are ours, and of what kind. */
@@ -249,7 +313,7 @@ static inline int fresh_nat(void **state)
 	for (uint32_t i = 0; i < 65536 / 64; i++)
 		bpf_map_update_elem(bpf_map__fd(skel->maps.ports), &i, &none, 0);
 	memset(also, 0, sizeof(also));
-	empty(skel->maps.flows);
+	forget_flows();
 	empty(skel->maps.fragments);
 	empty(skel->maps.rules);
 	empty(skel->maps.published);

@@ -108,6 +108,10 @@ static void source_routes_are_malformed(void **state)
 	CHECK(FROM_CT(ALICE), p, DROPPED, .loser = ALICE, .why = SHUNT_DROP_MALFORMED);
 	p = PACKET(.from = ALICE6, .to = WIRE6, .extra = many + 8, .extra_len = 64, .next = IPPROTO_DSTOPTS);
 	CHECK(FROM_CT(ALICE), p, REDIRECTED, .out = hop(p));
+	/* A whole packet, by its first fragment header, that a second one makes a fragment. */
+	p = PACKET(.from = ALICE6, .to = WIRE6, .extra = "\54\0\0\0\0\0\0\7" "\21\0\5\270\0\0\0\7", .extra_len = 16,
+		   .next = IPPROTO_FRAGMENT);
+	CHECK(FROM_CT(ALICE), p, DROPPED, .loser = ALICE, .why = SHUNT_DROP_MALFORMED);
 	/* A chain that is cut off. */
 	p = PACKET(.from = ALICE6, .to = WIRE6, .extra = "\21\377\0\0\0\0\0\0", .extra_len = 8,
 		   .next = IPPROTO_DSTOPTS);

@@ -109,7 +109,7 @@ static void the_longest_prefix_counts_and_families_are_apart(void **state)
 	COMES_IN(BOB, v6);
 	rule(BOB, SHUNT_RULES_IN, "192.0.0.0", 8, IPPROTO_UDP, 443, 443);
 	COMES_IN(BOB, v4);
-	empty(skel->maps.flows);
+	forget_flows();
 	/* The engine has put into the longer one what the shorter says; here it has not. */
 	rule(BOB, SHUNT_RULES_IN, WIRE4, 32, IPPROTO_TCP, 443, 443);
 	KEPT_OUT(BOB, v4);
@@ -153,7 +153,7 @@ static void fragments_go_with_their_first(void **state)
 	COMES_IN(BOB, first);
 	COMES_IN(BOB, later);
 	/* A rule for all ports needs none. */
-	empty(skel->maps.flows);
+	forget_flows();
 	empty(skel->maps.fragments);
 	rule(BOB, SHUNT_RULES_IN, WIRE4, 32, IPPROTO_UDP, 0, 65535);
 	COMES_IN(BOB, later);
@@ -197,7 +197,7 @@ static void networks_ask_each_other(void **state)
 		CHECK(FROM_VETH(BOB), p, REDIRECTED);
 		CHECK(FROM_CT(STRANGER), back, REDIRECTED);
 		/* Within the network nobody is asked, nor known. */
-		empty(skel->maps.flows);
+		forget_flows();
 		CHECK(FROM_CT(BOB), PACKET(.from = bob[v6], .to = alice[v6]), REDIRECTED);
 		assert_int_equal(count_entries(), 0);
 	}
@@ -213,7 +213,7 @@ static void the_host_has_a_rule_and_asks_for_none(void **state)
 		const struct spec answer = leg(protocol, bob[v6], remote(protocol), host[v6], INSIDE);
 
 		no_rules();
-		empty(skel->maps.flows);
+		forget_flows();
 		REFUSED_OUT(BOB, packet_make(s));
 		REFUSED_OUT(BOB, packet_make(answer));
 		CHECK(TO_CT(), packet_make(asked), PASS_ON);
@@ -224,7 +224,7 @@ static void the_host_has_a_rule_and_asks_for_none(void **state)
 		no_rules();
 		CHECK(FROM_CT(BOB), packet_make(s), PASS_ON);
 		/* A neighbour's packets come this way on netkit, and are nothing to remember. */
-		empty(skel->maps.flows);
+		forget_flows();
 		CHECK(TO_CT(), packet_make(leg(protocol, alice[v6], 1, bob[v6], remote(protocol))), PASS_ON);
 		assert_int_equal(count_entries(), 0);
 	}
@@ -247,7 +247,7 @@ static void a_published_port_asks_for_the_container_s_own(void **state)
 		ARRIVES_AS(BOB, s, as);
 		no_rules();
 		ARRIVES_AS(BOB, s, as);
-		empty(skel->maps.flows);
+		forget_flows();
 	}
 }
 

@@ -78,7 +78,7 @@ static void a_backend_has_its_own_ways(void **state)
 	(void)state;
 	publish(HOST4, PUBLIC, IPPROTO_TCP, ETHER, as.to, INNER);
 	CHECK(FROM_WIRE(), arriving(in), REDIRECTED, .out = macs(hop(packet_make(as)), ETHER_MAC, ETHER_MAC));
-	empty(skel->maps.flows);
+	forget_flows();
 	as.to = "10.207.0.6";
 	publish(HOST4, PUBLIC, IPPROTO_TCP, KERNEL, as.to, INNER);
 	CHECK(FROM_WIRE(), arriving(in), PASS_ON, .out = arriving(as));
@@ -103,6 +103,53 @@ static int hairpin(enum who a, enum who b, int v6, int protocol, int port)
 	CHECK(FROM_VETH(a), in, REDIRECTED, .out = want);
 	CHECK(FROM_VETH(b), packet_make(back), REDIRECTED, .out = packet_make(due));
 	return n;
+}
+
+static void take_back(const char *at, int protocol, enum who who)
+{
+	struct shunt_publication_key key = { .ifindex = IFINDEX(who), .host.port = htons(PUBLIC), .host.protocol = protocol };
+
+	from_text(at, key.host.address);
+	assert_int_equal(bpf_map_delete_elem(bpf_map__fd(skel->maps.publications), &key), 0);
+}
+
+/* Whoever else may have it by then: here nobody looks who has. */
+static void a_port_that_is_taken_back_ends_its_flows(void **state)
+{
+	static const char *const any[2] = { "0.0.0.0", "::" };
+
+	for EACH_PORT(v6, protocol) {
+		for (int all = 0; all < 2; all++) {
+			const char *at = all ? any[v6] : host[v6];
+			struct spec in = asked(v6, protocol), as = leg(protocol, wire[v6], CLIENT, bob[v6], INNER);
+			struct spec back = leg(protocol, bob[v6], INNER, wire[v6], CLIENT);
+			const struct spec due = leg(protocol, host[v6], PUBLIC, wire[v6], CLIENT);
+			struct spec across = leg(protocol, alice[v6], CLIENT, host[v6], PUBLIC);
+
+			fresh_nat(state);
+			publish(at, PUBLIC, protocol, BOB, bob[v6], INNER);
+			ARRIVES_AS(BOB, in, as);
+			/* Each is asked anew in each unit of the clock. */
+			age(in, 2);
+			ARRIVES_AS(BOB, in, as);
+			age(back, 2);
+			CHECK(FROM_CT(BOB), packet_make(back), REDIRECTED, .out = hop(packet_make(due)));
+			if (!all)
+				hairpin(ALICE, BOB, v6, protocol, CLIENT);
+			empty(skel->maps.published);
+			take_back(at, protocol, BOB);
+			age(back, 2);
+			CHECK(FROM_CT(BOB), packet_make(back), REDIRECTED, .out = hop(packet_make(back)));
+			age(in, 2);
+			CHECK(FROM_WIRE(), arriving(in), PASS_ON);
+			assert_false(has_flow(in, NULL));
+			if (!all) {
+				age(across, 2);
+				CHECK(FROM_CT(ALICE), packet_make(across), PASS_ON);
+				assert_false(has_flow(across, NULL));
+			}
+		}
+	}
 }
 
 static void another_container_reaches_it_by_the_host_s_address(void **state)
@@ -299,6 +346,7 @@ int main(void)
 		NAT_TEST(the_wire_reaches_a_published_port_and_is_answered_by_it),
 		NAT_TEST(ports_of_all_addresses_are_those_of_the_host),
 		NAT_TEST(a_backend_has_its_own_ways),
+		NAT_TEST(a_port_that_is_taken_back_ends_its_flows),
 		NAT_TEST(another_container_reaches_it_by_the_host_s_address),
 		NAT_TEST(a_container_reaches_its_own_port_by_the_host_s_address),
 		NAT_TEST(a_published_port_is_no_way_out),

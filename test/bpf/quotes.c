@@ -279,6 +279,33 @@ static void an_error_keeps_no_flow_alive_and_ends_none(void **state)
 	}
 }
 
+/* IPv6's packets can have addresses that look like IPv4's in a tuple, and no flow: not by themselves, nor by what they quote. */
+static void mapped_addresses_are_of_no_flow(void **state)
+{
+	static const char there[] = "::ffff:" WIRE4, inside[] = "::ffff:" ALICE4, outside[] = "::ffff:" HOST4;
+	struct spec back = leg(IPPROTO_TCP, there, 443, outside, INSIDE);
+	struct shunt_flow before, after;
+	struct packet got = packet_make(leg(IPPROTO_TCP, there, 443, inside, OUTSIDE)), sent;
+
+	(void)state;
+	back.dport = LEAVES(ALICE, leg(IPPROTO_TCP, ALICE4, OUTSIDE, WIRE4, 443));
+	assert_true(has_flow(back, &before));
+	/* It would leave with the container's own address: the flow has no other for it. */
+	CHECK(FROM_CT(ALICE), error_about(&got, ALICE6, 8), DROPPED, .loser = ALICE, .why = SHUNT_DROP_UNTRANSLATED);
+	CHECK(FROM_CT(ALICE), packet_make(leg(IPPROTO_TCP, ALICE6, OUTSIDE, there, 443)), DROPPED, .loser = ALICE,
+	      .why = SHUNT_DROP_UNTRANSLATED);
+	back.flags = RST;
+	CHECK(FROM_WIRE(), arriving(back), PASS_ON);
+	sent = packet_make(leg(IPPROTO_TCP, outside, back.dport, there, 443));
+	CHECK(FROM_WIRE(), macs(error_about(&sent, ROUTER6, 8), UPLINK_MAC, ROUTER_MAC), PASS_ON);
+	assert_true(has_flow(back, &after));
+	assert_memory_equal(&before, &after, sizeof(before));
+	/* Nor does one begin: which of the host's sockets has it, could not be asked. */
+	publish(HOST6, 8080, IPPROTO_TCP, BOB, BOB6, 80);
+	CHECK(FROM_WIRE(), arriving(leg(IPPROTO_TCP, there, OUTSIDE, HOST6, 8080)), PASS_ON);
+	assert_int_equal(count_entries(), 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -292,6 +319,7 @@ int main(void)
 		NAT_TEST(what_quotes_nothing_of_ours_is_not_ours),
 		NAT_TEST(an_error_harms_nobody_else_s_flow),
 		NAT_TEST(an_error_keeps_no_flow_alive_and_ends_none),
+		NAT_TEST(mapped_addresses_are_of_no_flow),
 	};
 
 	return cmocka_run_group_tests_name("quotes", tests, setup, teardown);

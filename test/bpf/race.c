@@ -66,7 +66,7 @@ static void race(struct sender *a, struct sender *b, int v6, int protocol, int r
 	const struct spec reply = leg(protocol, wire[v6], remote(protocol), host[v6], FIRST);
 	struct packet first;
 
-	empty(skel->maps.flows);
+	forget_flows();
 	a->who = ALICE;
 	b->who = round % 4 ? LONER : ALICE;
 	if (round % 4 >= 2) {
@@ -133,7 +133,7 @@ static void both_sides(struct sender *a, struct sender *b, int i)
 	const struct spec there = rival(ALICE, v6, IPPROTO_TCP, FIRST);
 	const struct spec back = leg(IPPROTO_TCP, wire[v6], remote(IPPROTO_TCP), host[v6], FIRST);
 
-	empty(skel->maps.flows);
+	forget_flows();
 	a->who = ALICE;
 	b->wire = true;
 	a->in = packet_make(there);

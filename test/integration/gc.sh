@@ -62,6 +62,20 @@ for ((i = 0; i < 6; i++)); do
 done
 shunt detach one
 only_keeper "after six killed detaches"
+
+# What is kept of a network.
+mkdir -p /etc/shunt/networks
+echo '{ "subnets": ["10.58.0.0/24"] }' >/etc/shunt/networks/other.json
+recorded() { bpftool -j map dump pinned /sys/fs/bpf/shunt/datapath/networks | jq length; }
+shunt attach one --netns /run/netns/one --network other --driver "$driver" >/dev/null
+shunt gc >/dev/null
+check_equal "both networks are known" 2 "$(recorded)"
+shunt detach one
+shunt gc >/dev/null
+check_equal "one that nobody is of is forgotten" 1 "$(recorded)"
+shunt attach one --netns /run/netns/one --network other --driver "$driver" >/dev/null
+check "and begins anew" in_ct one ping -n -c 1 -W 5 10.99.0.2
+shunt detach one
 shunt detach keeper
 nothing_left
 

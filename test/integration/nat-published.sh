@@ -30,6 +30,17 @@ for way in "beyond 10.99.0.1 10.99.0.2" "beyond fd99::1 fd99::2" "two 10.99.0.1 
 done
 check "a container that is masqueraded asks a port of the host, and it is the host's" \
         grep -qE '^10.99.0.1 [0-9]+ web$' <(in_ct two "$here/nat.py" ask tcp 10.99.0.1 0 7012)
+ip route del default
+ip -6 route del default
+for way in "two 203.0.113.1" "two 2001:db8::1" "web 203.0.113.1" "web 2001:db8::1"; do
+        read -r netns stranger <<<"$way"
+        for kind in tcp udp; do
+                check_not "$kind, $netns to $stranger, to which the host knows no way" \
+                        grep -q web <(PATIENCE=0.3 in_ct "$netns" "$here/ports.py" ask $kind "$stranger" 7012)
+        done
+done
+ip route add default via 10.99.0.2
+ip -6 route add default via fd99::2
 ip netns exec web iperf3 -s >/dev/null &
 backgrounds+=($!)
 eventually listens web 5201
@@ -112,6 +123,16 @@ gather /tmp/later ip netns exec beyond "$here/nat.py" spread 40 10.99.0.1 9000
 check "what begins now goes to who is left: $(cat /tmp/later)" grep -qE '^ready a:[0-9]+ c:[0-9]+$' /tmp/later
 check "it comes back" shunt attach b --netns /run/netns/b --driver "$driver" --publish 9000:7002 --service shared
 check_equal "which moves nobody" "again $(cut -d ' ' -f 2- /tmp/later)" "$(all_speak "${backgrounds[-1]}" /tmp/later)"
+
+echo "# one that is taken back"
+gather /tmp/taken ip netns exec beyond "$here/nat.py" spread 6 10.99.0.1 9000
+gather /tmp/taken2 ip netns exec two "$here/nat.py" spread 6 fd99::1 9000
+shunt unpublish a
+shunt unpublish b
+shunt unpublish c
+nap 1500000
+check_equal "ends its connections from the wire" "again lost:6" "$(all_speak "${backgrounds[-2]}" /tmp/taken)"
+check_equal "and from another container" "again lost:6" "$(all_speak "${backgrounds[-1]}" /tmp/taken2)"
 
 finish_background
 for ct in web two a b c; do shunt detach $ct; done

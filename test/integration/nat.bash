@@ -22,32 +22,37 @@ addresses() {
 }
 
 flows=/sys/fs/bpf/shunt/datapath/flows
+# all_flows: the entries of both families, each with the map that it is in
+all_flows() {
+        local map
+        for map in ${flows}4 ${flows}6; do bpftool -j map dump pinned $map | jq -c --arg map $map '.[] | .map = $map'; done
+}
 # outlive_shortcuts: packets are looked up again
 outlive_shortcuts() { nap 250000; }
 # age SECONDS: all flows are silent for so much longer than they are; nothing may come meanwhile
 age() {
         # Byte 52 of the value is "seen", in units of 2^30 ns.
-        bpftool -j map dump pinned $flows | jq -r --argjson units $(($1 * 1000000000 >> 30)) '
+        all_flows | jq -r --argjson units $(($1 * 1000000000 >> 30)) '
                 def hex: ltrimstr("0x") | explode | map(if . > 96 then . - 87 else . - 48 end) | reduce .[] as $d (0; . * 16 + $d);
                 def bytes: [range(4) as $i | (. / pow(256; $i) | floor) % 256];
-                .[] | (.value[52:56] | map(hex) | to_entries | map(.value * pow(256; .key)) | add) as $seen |
-                "map update pinned '$flows' key hex \(.key | map(ltrimstr("0x")) | join(" ")) value \((.value[:52] | map(hex)) +
+                (.value[52:56] | map(hex) | to_entries | map(.value * pow(256; .key)) | add) as $seen |
+                "map update pinned \(.map) key hex \(.key | map(ltrimstr("0x")) | join(" ")) value \((.value[:52] | map(hex)) +
                 ((($seen + 4294967296 - $units) % 4294967296) | if . == 0 then 4294967295 else . end | bytes) + (.value[56:] | map(hex)) | map(tostring) | join(" "))"' >/tmp/age
         bpftool batch file /tmp/age >/dev/null
         outlive_shortcuts
 }
 # forget CONDITION: removes the entries that it holds for, in jq's language
 forget() {
-        bpftool -j map dump pinned $flows | jq -r ".[] | select($1) |
-                \"map delete pinned $flows key hex \(.key | map(ltrimstr(\"0x\")) | join(\" \"))\"" >/tmp/forget
+        all_flows | jq -r "select($1) |
+                \"map delete pinned \(.map) key hex \(.key | map(ltrimstr(\"0x\")) | join(\" \"))\"" >/tmp/forget
         bpftool batch file /tmp/forget >/dev/null
         outlive_shortcuts
 }
-# entries ADDRESS...: how many come from such addresses, which are expressions of decimal numbers
+# entries PREFIX...: how many come from addresses that begin with such hexadecimal digits
 entries() {
-        local address
-        bpftool map dump pinned $flows >/tmp/entries
-        for address; do grep -cE "^ {12}\"source\": \[.*$address" /tmp/entries || true; done | xargs
+        local prefix
+        all_flows | jq -r '.key | map(ltrimstr("0x")) | join("")' >/tmp/entries
+        for prefix; do grep -c "^$prefix" /tmp/entries || true; done | xargs
 }
 # gather FILE COMMAND...: as background, for a crowd that needs longer
 gather() {

@@ -12,50 +12,66 @@ ip netns add other
 pins=/sys/fs/bpf/shunt/endpoints
 state() { shunt show "$1" --json | jq -r .state; }
 reason() { shunt show "$1" --json | jq -r .stale_reason; }
+# Whose host end suffers, and who shares its network.
+who=one mate=two
 works() {
-        check "$1: out" in_ct one ping -n -c 1 -W 5 10.99.0.2
-        check "$1: in, and the host" ping4 "$(address4 one)"
-        check "$1: in, and the host, IPv6" ping6 "$(address6 one)"
-        check "$1: between two" in_ct two ping -n -c 1 -W 5 "$(address4 one)"
+        check "$1: out" in_ct $who ping -n -c 1 -W 5 10.99.0.2
+        check "$1: in, and the host" ping4 "$(address4 $who)"
+        check "$1: in, and the host, IPv6" ping6 "$(address6 $who)"
+        check "$1: between two" in_ct $mate ping -n -c 1 -W 5 "$(address4 $who)"
 }
 # Under a false name, which only a program tells from a true one.
 filtered() {
         local before
-        before=$(dropped one spoofed)
-        in_ct one "$here/net.py" forge eth0 - spoof 10.99.0.2 -- 10.207.0.77 >/dev/null
-        check "$1: the filter is there" test "$(dropped one spoofed)" -gt "$before"
+        before=$(dropped $who spoofed)
+        in_ct $who "$here/net.py" forge eth0 - spoof 10.99.0.2 -- 10.207.0.77 >/dev/null
+        check "$1: the filter is there" test "$(dropped $who spoofed)" -gt "$before"
 }
 # Until gc comes nothing may get out without its filter. The kernel takes its time to let go of that.
 unfiltered() { ! bpftool net show | grep -q "$end.*shunt_from_ct"; }
-shut() { eventually unfiltered; check_not "$1: it is shut until then" in_ct one ping -n -c 1 -W 0.5 10.99.0.1; }
+shut() { eventually unfiltered; check_not "$1: it is shut until then" in_ct $who ping -n -c 1 -W 0.5 10.99.0.1; }
 found() { # WHAT REASON
-        check_equal "$1: list says so" stale "$(state one)"
-        check "$1: and what" grep -q "$2" <<<"$(reason one)"
+        check_equal "$1: list says so" stale "$(state $who)"
+        check "$1: and what" grep -q "$2" <<<"$(reason $who)"
 }
 healed() { # WHAT GC'S WORDS
         check_equal "$1: gc heals it" "$2" "$(shunt gc)"
-        check_equal "$1: ready" ready "$(state one)"
+        check_equal "$1: ready" ready "$(state $who)"
         works "$1"
         filtered "$1"
 }
-end=$(host_end one) index=$(cat "/sys/class/net/$(host_end one)/ifindex") v4=$(address4 one) v6=$(address6 one)
-works "at first"
-filtered "at first"
-
-# Programs of the host end.
-for name in from_ct to_ct; do
-        rm "$pins/$end/$name"
-        found "pin of $name removed" "took a program"
-        [ $name = to_ct ] || shut "pin of $name removed"
-        healed "pin of $name removed" "0 endpoints removed, 1 mended, 0 uplinks changed"
-        bpftool link detach pinned "$pins/$end/$name"
-        found "link of $name detached" "took a program"
-        [ $name = to_ct ] || shut "link of $name detached"
-        healed "link of $name detached" "0 endpoints removed, 1 mended, 0 uplinks changed"
-done
-rm "$pins/$end/from_ct" "$pins/$end/to_ct"
-shut "both pins removed"
-healed "both pins removed" "0 endpoints removed, 1 mended, 0 uplinks changed"
+# Programs of the host end: one, and two where there are rules.
+lose_programs() { # NAME...
+        local name
+        end=$(host_end $who)
+        check_equal "$who has these" "$*" "$(cd "$pins/$end" && echo *_ct)"
+        works "at first"
+        filtered "at first"
+        for name; do
+                rm "$pins/$end/$name"
+                found "pin of $name removed" "took a program"
+                [ "$name" = to_ct ] || shut "pin of $name removed"
+                healed "pin of $name removed" "0 endpoints removed, 1 mended, 0 uplinks changed"
+                bpftool link detach pinned "$pins/$end/$name"
+                found "link of $name detached" "took a program"
+                [ "$name" = to_ct ] || shut "link of $name detached"
+                healed "link of $name detached" "0 endpoints removed, 1 mended, 0 uplinks changed"
+        done
+        rm "$pins/$end"/*_ct
+        shut "all pins removed"
+        healed "all pins removed" "0 endpoints removed, 1 mended, 0 uplinks changed"
+}
+mkdir -p /etc/shunt/networks
+echo '{"subnets": ["10.58.0.0/24", "fd58::/64"], "allow": {"out": ["0.0.0.0/0", "::/0"]}}' >/etc/shunt/networks/ruled.json
+plain ruled --network ruled
+plain mate --network ruled
+who=ruled mate=mate
+lose_programs from_ct to_ct
+shunt detach ruled
+shunt detach mate
+who=one mate=two
+lose_programs from_ct
+index=$(cat "/sys/class/net/$end/ifindex") v4=$(address4 one) v6=$(address6 one)
 
 # Routes.
 ip route del "$v4"
@@ -148,7 +164,7 @@ if [ "$driver" = veth ]; then
 fi
 
 # The datapath is removed, and then all of the bpffs.
-rm -r /sys/fs/bpf/shunt/datapath "$pins/$(host_end one)/to_ct"
+rm -r /sys/fs/bpf/shunt/datapath
 check "gc behind a removed datapath" shunt gc
 check "leaves no device" no_links
 check "attach" shunt attach one --netns /run/netns/one --driver "$driver"

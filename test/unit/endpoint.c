@@ -58,7 +58,7 @@ static void attached_container_has_what_it_was_promised(void **state)
 	assert_int_equal(forward_enabled(info.endpoint.host, AF_INET), 1);
 	assert_int_equal(forward_enabled(info.endpoint.host, AF_INET6), 1);
 	assert_true(datapath_has_programs(info.endpoint.ifindex));
-	shell("cd " STATE "; test -e endpoints/%s/from_ct; test -e endpoints/%s/to_ct; test -e uplinks/%u",
+	shell("cd " STATE "; test -e endpoints/%s/from_ct; ! test -e endpoints/%s/to_ct; test -e uplinks/%u",
 	      info.endpoint.host, info.endpoint.host, if_nametoindex("a0"));
 }
 

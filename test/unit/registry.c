@@ -294,13 +294,16 @@ static void counters_are_the_sum_of_the_cpus(void **state)
 	assert_int_equal(interface_counters(datapath, ifindex, &counters), -ENOENT);
 }
 
-static void networks_are_recorded_until_they_are_cleared(void **state)
+static void networks_are_recorded_until_nobody_is_of_them(void **state)
 {
 	static const char *const names[] = { "default", "defaul", "123456789012345", "123456789012346" };
 	struct datapath *datapath = &((struct shunt_instance *)*state)->datapath;
+	const struct registry_entry left[] = {
+		{ .endpoint.network = "default" }, { .endpoint.network = "123456789012346" }, { .endpoint.network = "none" },
+	};
 	struct shunt_network_record record = {};
 
-	assert_int_equal(network_records_clear(datapath), 0);
+	assert_int_equal(network_records_keep(datapath, NULL, 0), 0);
 	for (size_t i = 0; i < ELEMENTSOF(names); i++) {
 		assert_int_equal(network_record_get(datapath, names[i], &record), -ENOENT);
 		record.length4 = (uint8_t)(i + 8);
@@ -310,7 +313,10 @@ static void networks_are_recorded_until_they_are_cleared(void **state)
 		assert_int_equal(network_record_get(datapath, names[i], &record), 0);
 		assert_int_equal(record.length4, i + 8);
 	}
-	assert_int_equal(network_records_clear(datapath), 0);
+	assert_int_equal(network_records_keep(datapath, left, ELEMENTSOF(left)), 0);
+	for (size_t i = 0; i < ELEMENTSOF(names); i++)
+		assert_int_equal(network_record_get(datapath, names[i], &record), i == 0 || i == 3 ? 0 : -ENOENT);
+	assert_int_equal(network_records_keep(datapath, NULL, 0), 0);
 	for (size_t i = 0; i < ELEMENTSOF(names); i++)
 		assert_int_equal(network_record_get(datapath, names[i], &record), -ENOENT);
 }
@@ -328,7 +334,7 @@ int main(void)
 		on_fresh_instance(address_is_released_by_its_owner_alone),
 		on_fresh_instance(claimed_address_leads_nowhere_until_it_is_published),
 		on_fresh_instance(counters_are_the_sum_of_the_cpus),
-		on_fresh_instance(networks_are_recorded_until_they_are_cleared),
+		on_fresh_instance(networks_are_recorded_until_nobody_is_of_them),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
