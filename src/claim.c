@@ -212,35 +212,96 @@ static void name_difference(const struct port_set *a, const struct port_set *b, 
 		}
 }
 
-/* P3 */
-static int check_service(const struct claim *claim, struct shunt_error *error)
+static bool is_of(const struct shunt_port *port, const char *service)
 {
-	_cleanup_free_ struct port_set *sets = calloc(2, sizeof(*sets));
+	return strncmp(port->value.service, service, sizeof(port->value.service)) == 0;
+}
+
+/* What a member has, or is to have, against what the others have, who are all alike. */
+static int compare_members(const struct claim *claim, const char *service, const struct port_set *own, const char *remedy,
+			   struct shunt_error *error)
+{
+	_cleanup_free_ struct port_set *theirs = calloc(1, sizeof(*theirs));
 	uint32_t other = 0;
 	char text[16];
 
-	if (!claim->service)
-		return 0;
-	if (!sets)
+	if (!theirs)
 		return claim_map_fail(-ENOMEM, error);
-	for (size_t i = 0; i < claim->n_new; i++)
-		port_set_add(&sets[0], &claim->new[i].key.host);
 	for (size_t i = 0; i < claim->n_all; i++) {
 		const struct shunt_port *port = &claim->all[i];
 
-		if (strncmp(port->value.service, claim->service, sizeof(port->value.service)) != 0)
+		if (port->key.ifindex == claim->endpoint->ifindex || !is_of(port, service))
 			continue;
-		/* All of the others have the same. */
-		if (port->key.ifindex == claim->endpoint->ifindex)
-			port_set_add(&sets[0], &port->key.host);
-		else if (other == 0 || other == port->key.ifindex)
-			port_set_add(&sets[1], &port->key.host), other = port->key.ifindex;
+		if (other == 0 || other == port->key.ifindex)
+			port_set_add(theirs, &port->key.host), other = port->key.ifindex;
 	}
-	if (other == 0 || memcmp(&sets[0], &sets[1], sizeof(sets[0])) == 0)
+	if (other == 0 || memcmp(own, theirs, sizeof(*own)) == 0)
 		return 0;
-	name_difference(&sets[0], &sets[1], text, sizeof(text));
+	name_difference(own, theirs, text, sizeof(text));
 	return shunt_fail(error, -EINVAL, "service %s: its containers must publish the same ports of the host, and of %s there is one that "
-			  "does and one that does not", claim->service, text);
+			  "does and one that does not%s", service, text, remedy);
+}
+
+/* P3, for who comes */
+static int check_service(const struct claim *claim, struct shunt_error *error)
+{
+	_cleanup_free_ struct port_set *own = calloc(1, sizeof(*own));
+
+	if (!claim->service)
+		return 0;
+	if (!own)
+		return claim_map_fail(-ENOMEM, error);
+	for (size_t i = 0; i < claim->n_new; i++)
+		port_set_add(own, &claim->new[i].key.host);
+	for (size_t i = 0; i < claim->n_all; i++)
+		if (claim->all[i].key.ifindex == claim->endpoint->ifindex && is_of(&claim->all[i], claim->service))
+			port_set_add(own, &claim->all[i].key.host);
+	return compare_members(claim, claim->service, own, "", error);
+}
+
+bool claim_wants(const struct claim *claim, const struct shunt_port *port)
+{
+	if (port->key.ifindex != claim->endpoint->ifindex)
+		return false;
+	for (size_t i = 0; i < claim->n_new; i++)
+		if (memcmp(&claim->new[i].key, &port->key, sizeof(port->key)) == 0)
+			return true;
+	return claim->n_new == 0;
+}
+
+/* What is left of a member, if anything is. */
+static int check_rest(const struct claim *claim, const char *service, struct shunt_error *error)
+{
+	_cleanup_free_ struct port_set *own = calloc(1, sizeof(*own));
+	bool stays = false;
+
+	if (!own)
+		return claim_map_fail(-ENOMEM, error);
+	for (size_t i = 0; i < claim->n_all; i++) {
+		const struct shunt_port *port = &claim->all[i];
+
+		if (port->key.ifindex != claim->endpoint->ifindex || !is_of(port, service) || claim_wants(claim, port))
+			continue;
+		port_set_add(own, &port->key.host);
+		stays = true;
+	}
+	return stays ? compare_members(claim, service, own, "; without any PORT it would leave the service", error) : 0;
+}
+
+int claim_check_rest(const struct claim *claim, struct shunt_error *error)
+{
+	const char *checked = "";
+	int r = 0;
+
+	for (size_t i = 0; i < claim->n_all && r >= 0; i++) {
+		const struct shunt_port *port = &claim->all[i];
+
+		if (!claim_wants(claim, port) || is_of(port, "") || is_of(port, checked))
+			continue;
+		checked = port->value.service;
+		r = check_rest(claim, checked, error);
+	}
+	return r;
 }
 
 int claim_check(const struct claim *claim, const struct publication *specs, size_t n, struct shunt_error *error)

@@ -35,6 +35,12 @@ bool claim_forget_known(struct claim *claim);
 /* Against the host's addresses, and what others have published: P1 and P3. */
 int claim_check(const struct claim *claim, const struct publication *specs, size_t n, struct shunt_error *error);
 
+/* Whether a port is one of those that were asked for, or of the endpoint where none were. */
+bool claim_wants(const struct claim *claim, const struct shunt_port *port);
+
+/* Against what the other members of its services have, where what is wanted is taken back: P3. */
+int claim_check_rest(const struct claim *claim, struct shunt_error *error);
+
 /* Against the sockets of the host. */
 int claim_check_sockets(const struct claim *claim, struct shunt_error *error);
 

@@ -133,17 +133,6 @@ int publish_claim(struct shunt_instance *instance, const struct shunt_endpoint *
 	return r < 0 ? r : take(&claim, error);
 }
 
-/* Whether a port is one of those that were asked for, or of the endpoint where none were. */
-static bool is_wanted(const struct claim *claim, const struct shunt_port *port)
-{
-	if (port->key.ifindex != claim->endpoint->ifindex)
-		return false;
-	for (size_t i = 0; i < claim->n_new; i++)
-		if (memcmp(&claim->new[i].key, &port->key, sizeof(port->key)) == 0)
-			return true;
-	return claim->n_new == 0;
-}
-
 /* As it was before give_back(), whose caller can try the same once more then. */
 static void keep(struct claim *claim)
 {
@@ -165,7 +154,7 @@ static int give_back(struct claim *claim, struct shunt_error *error)
 
 	*claim->bits = (struct port_set){};
 	for (size_t i = 0; i < claim->n_all; i++) {
-		if (!is_wanted(claim, &claim->all[i])) {
+		if (!claim_wants(claim, &claim->all[i])) {
 			port_set_add(claim->bits, &claim->all[i].key.host);
 			continue;
 		}
@@ -210,6 +199,8 @@ int publish_release(struct shunt_instance *instance, const struct shunt_endpoint
 		r = claim_expand(&claim, specs, n, error);
 	if (r >= 0)
 		r = check_there(&claim, error);
+	if (r >= 0 && n > 0)
+		r = claim_check_rest(&claim, error);
 	if (r < 0)
 		return r;
 	r = give_back(&claim, error);

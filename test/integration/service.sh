@@ -44,7 +44,13 @@ refuse "service web: " shunt publish one --service web 8082:80
 check "a port of its own is the container's alone" shunt publish one 8082:80
 refuse "8082/tcp is held by container one, which is of no service" odd --service web2 --publish 8082:80
 shunt unpublish one 8082:80
+refuse "service web: .* 5353/udp .* without any PORT it would leave" shunt unpublish one 5353:53/udp
+refuse "service web: .* 8080/tcp .* without any PORT it would leave" shunt unpublish one 8080:80
 check_equal "the service is as it was" "one three two" "$(who_answers 127.0.0.1)"
+check "a member leaves" shunt unpublish one 8080:80 5353:53/udp
+check_equal "for the others" "three two" "$(who_answers 127.0.0.1)"
+check "and joins again" shunt publish one --service web 8080:80 5353:53/udp
+check_equal "with its share" "one three two" "$(who_answers 127.0.0.1)"
 
 echo "# one that stops"
 touch /tmp/go
