@@ -12,6 +12,7 @@
 #include "doctor.h"
 #include "link.h"
 #include "rights.h"
+#include "sever.h"
 #include "util.h"
 
 static bool check_rights(struct doctor *doctor)
@@ -64,6 +65,20 @@ static void check_tcx(struct doctor *doctor)
 			   "this kernel has no tcx, so nothing can be attached to an uplink");
 	else
 		doctor_add(doctor, "tcx", SEVERITY_WARN, "run as root", "cannot tell: %s", strerror(-r));
+}
+
+static void check_sever(struct doctor *doctor)
+{
+	int r = sever_probe();
+
+	if (r > 0)
+		doctor_add(doctor, "sockets", SEVERITY_OK, "", "the host's connections to a container can be ended with it");
+	else if (r == 0)
+		doctor_add(doctor, "sockets", SEVERITY_WARN, "use a kernel with CONFIG_INET_DIAG_DESTROY=y, and tcp_diag and udp_diag",
+			   "this kernel ends no sockets: the host's own processes go on to speak to whoever gets a dead "
+			   "container's address");
+	else
+		doctor_add(doctor, "sockets", SEVERITY_WARN, "run as root", "cannot tell: %s", strerror(-r));
 }
 
 static void check_btf(struct doctor *doctor)
@@ -150,6 +165,7 @@ void doctor_kernel(struct doctor *doctor)
 	if (rights) {
 		check_netkit(doctor);
 		check_tcx(doctor);
+		check_sever(doctor);
 	}
 	check_btf(doctor);
 	check_jit(doctor);

@@ -20,8 +20,9 @@
  *	10. the record, ready; and the entry of step 0 goes
  *
  * and is taken back in the order: 0 again, 10 (pending), its ports, 9 (packets to it stop), 5 (which takes 8 and the attachments of 7
- * with it; packets from it stop), 7, 6, 4, 2, 1, 0, and 3 with the last endpoint. An address is free again only after the
- * device that may send from it is gone, and the record is there for as long as anything else is.
+ * with it; packets from it stop), 7, 6, the host's own sockets that speak to it (sever.c), 4, 2, 1, 0, and 3 with the last endpoint. An
+ * address is free again only after the device that may send from it is gone, and whoever of the host spoke to it has been told;
+ * and the record is there for as long as anything else is.
  *
  * Invariants
  *

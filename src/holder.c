@@ -3,16 +3,9 @@
 
 #include <ctype.h>
 #include <fcntl.h>
-#include <linux/inet_diag.h>
-#include <linux/sock_diag.h>
 
-#include "netlink.h"
+#include "diag.h"
 #include "publication.h"
-
-/* Of enum tcp_state, which no header for us has: UDP sockets without a peer are closed, and what is bound has a number since 6.8. */
-#define STATE_CLOSE 7
-#define STATE_LISTEN 10
-#define STATE_BOUND_INACTIVE 13
 
 struct list {
 	struct holder *holders;
@@ -48,7 +41,7 @@ static int take(const struct nlmsghdr *h, void *arg)
 
 static int dump(struct netlink *netlink, int family, const uint16_t ports[static 2], struct list *list, struct shunt_error *error)
 {
-	/* Whom the kernel tells of gets a cookie, and recvmsg() of the host's socket is dearer then (bpf/socket.h). An op is four bytes. */
+	/* An op is four bytes. */
 	const struct inet_diag_bc_op filter[] = {
 		{ INET_DIAG_BC_S_GE, 8, 20 }, { .no = ports[0] },
 		{ INET_DIAG_BC_S_LE, 8, 12 }, { .no = ports[1] },
@@ -56,22 +49,12 @@ static int dump(struct netlink *netlink, int family, const uint16_t ports[static
 	const struct inet_diag_req_v2 request = {
 		.sdiag_family = (uint8_t)family,
 		.sdiag_protocol = list->protocol,
-		.idiag_states = list->protocol == IPPROTO_UDP ? 1U << STATE_CLOSE : 1U << STATE_LISTEN | 1U << STATE_BOUND_INACTIVE,
+		.idiag_states = list->protocol == IPPROTO_UDP ? DIAG_STATE(CLOSE) : DIAG_STATE(LISTEN) | DIAG_STATE(BOUND_INACTIVE),
 	};
-	_cleanup_nlmsg_ struct nl_msg *msg = nlmsg_alloc_simple(SOCK_DIAG_BY_FAMILY, NLM_F_DUMP);
-	struct shunt_error words;
-	int r = -ENOMEM;
+	int r = diag_dump(netlink, &request, filter, sizeof(filter), take, list, error);
 
-	if (msg && nlmsg_append(msg, (void *)&request, sizeof(request), NLMSG_ALIGNTO) >= 0 &&
-	    nla_put(msg, INET_DIAG_REQ_BYTECODE, sizeof(filter), filter) >= 0)
-		r = netlink_call(netlink, msg, take, list, &words);
-	else
-		shunt_fail(&words, r, "out of memory");
 	/* What came or went while we looked is as good as before or behind. */
-	if (r == -EINTR)
-		return 0;
-	return r < 0 ? shunt_fail(error, r, "cannot look at the host's sockets: %s%s", words.text, r == -ENOENT ?
-				  "; does this kernel have tcp_diag and udp_diag?" : "") : 0;
+	return r == -EINTR ? 0 : r;
 }
 
 int holder_list(uint16_t first, uint16_t last, struct holder **ret, size_t *ret_n, struct shunt_error *error)

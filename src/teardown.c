@@ -12,6 +12,7 @@
 #include "owner.h"
 #include "policy.h"
 #include "publish.h"
+#include "sever.h"
 #include "uplinks.h"
 
 static int release_addresses(struct shunt_instance *instance, const struct shunt_endpoint *endpoint,
@@ -47,6 +48,26 @@ static void unpublish(struct shunt_instance *instance, const struct shunt_endpoi
 		memcpy(nowhere.owner, endpoint->host, sizeof(nowhere.owner));
 		(void)address_publish(&instance->datapath, &address, &nowhere);
 	}
+}
+
+/* Whoever of the host speaks to it shall not speak to the next who has its addresses. Another's may be in its record (I3). */
+static int sever_from_host(struct shunt_instance *instance, const struct shunt_endpoint *endpoint, struct shunt_error *error)
+{
+	static const int families[] = { AF_INET, AF_INET6 };
+	struct shunt_prefix own[ELEMENTSOF(families)];
+	size_t n = 0;
+
+	for (size_t i = 0; i < ELEMENTSOF(families); i++) {
+		int r;
+
+		if (!endpoint_address(endpoint, families[i], &own[n]))
+			continue;
+		r = address_is_of(&instance->datapath, &own[n], endpoint->host);
+		if (r < 0)
+			return shunt_fail(error, r, "cannot look an address up: %s", strerror(-r));
+		n += r > 0;
+	}
+	return sever(own, n, error);
 }
 
 int endpoint_remove_traces(struct shunt_instance *instance, const struct shunt_endpoint_key *key, const char *host,
@@ -91,6 +112,7 @@ int endpoint_teardown(struct shunt_instance *instance, const struct shunt_endpoi
 		r = interface_delete(&instance->datapath, endpoint->ifindex);
 		if (r < 0)
 			return shunt_fail(error, r, "cannot remove the interface's entry: %s", strerror(-r));
+		r = sever_from_host(instance, endpoint, error);
 	}
 	if (r < 0 || keep_addresses)
 		return r;

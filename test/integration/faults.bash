@@ -68,12 +68,16 @@ half() { local status=0; "$inject" -c "${1:-30}" kill $attach_one 9>/dev/null ||
 # What gc mends: one whose filter somebody took.
 robbed() { rm "/sys/fs/bpf/shunt/endpoints/$(host_end one)/from_ct"; }
 
+# A socket of the host's, connected to the container; and that it has ended with that one, but where it could not be.
+speak() { exec 7<>/dev/udp/127.0.0.1/5300; }
+spoken() { [[ $where == *EPERM* || $(echo 2>&1 >&7) == *"Destination address required"* ]] || die "$where: a socket of the host goes on"; }
+
 # Verbs: what is run, what comes before it, what makes it whole, what ends that, and what there is while it is whole.
 declare -A command before again end id with after
 verb() { command[$1]=$3 before[$1]=$4 again[$1]=$5 id[$1]=$2 end[$1]="shunt detach one"; [ "$2" = one ] || end[$1]="shunt nspawn stop web"; }
 verbs() {
         verb attach one "$attach_one" : "$attach_one"
-        verb detach one "shunt detach one" "$attach_one" "$attach_one"
+        verb detach one "shunt detach one" "$attach_one && speak" "$attach_one"
         verb gc one "shunt gc" half "$attach_one"
         verb pre web "$pre" : "$pre"
         verb space web "$space" : "$space"
@@ -124,6 +128,7 @@ works() {
 # over VERB: ends what there is of it, and looks that nothing is left
 over() {
         run "${end[$1]}"
+        [ "$1" != detach ] || spoken
         run "$settle"
         expect "its end leaves something" "$bare"
         [ -z "$files" ] || die "$where: its end leaves $files"

@@ -14,6 +14,9 @@ PATIENCE: so many seconds an answer may take (30).
   ports.py talk HOST PORT N FILE GONE
                                    N connections; says "ready", and once there is no FILE, of whose connections all go on, or
                                    some, or none, as GONE's should
+  ports.py cling FILE [WAY HOST PORT]...
+                                   asks each such server by "tcp" or "udp" on a connected socket, and says "ready"; says of each
+                                   that hears anything more, while there is a FILE, what; and then what each gets for one word more
 """
 import errno
 import os
@@ -128,8 +131,38 @@ def talk(host, port, n, until, gone):
     print(*("%s %s" % (name, "all" if all(on) else "some" if any(on) else "none") for name, on in sorted(told.items())))
 
 
+def word(call, *args):
+    """The first of what a socket says, or the error's name."""
+    try:
+        return (call(*args).decode() or "end").split(" ")[0]
+    except OSError as failure:
+        return errno.errorcode.get(failure.errno, "timeout")
+
+
+def ask_again(sock):
+    sock.send(b"?")
+    return sock.recv(64)
+
+
+def cling(until, *talks):
+    held = {}
+    for way, host, port in zip(talks[::3], talks[1::3], talks[2::3]):
+        sock = socket.socket(family(host), socket.SOCK_STREAM if way == "tcp" else socket.SOCK_DGRAM)
+        sock.settimeout(PATIENCE)
+        sock.connect((host, int(port)))
+        ask_again(sock)
+        held[sock] = "%s %s %s" % (way, host, port)
+    print("ready", flush=True)
+    waiting = dict(held)
+    while os.path.exists(until):
+        for sock in select.select(waiting, [], [], 0.05)[0]:
+            print(waiting.pop(sock), "hears", word(sock.recv, 64), flush=True)
+    for sock, name in held.items():
+        print(name, "gets", word(ask_again, sock))
+
+
 if __name__ == "__main__":
-    if len(sys.argv) < 2 or sys.argv[1] not in ("answer", "ask", "take", "who", "talk"):
+    if len(sys.argv) < 2 or sys.argv[1] not in ("answer", "ask", "take", "who", "talk", "cling"):
         sys.exit(__doc__)
     try:
         globals()[sys.argv[1]](*sys.argv[2:])
