@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
  * to_wire.h - what the host's own stack has routed for a container leaves by an uplink: masqueraded, or as the answer of a
- * published port. For networks with "routing": "kernel" alone; the program is attached with the first of them.
+ * published port; and so does what the stack itself tells of a packet to a container. For networks with "routing": "kernel" alone;
+ * the program is attached with the first of them.
  *
  * Runs at tcx egress, behind the packet filter's FORWARD and POSTROUTING, both of which have seen the container's address.
  */
@@ -49,6 +50,24 @@ static __noinline int leave_masqueraded(struct __sk_buff *skb, struct shunt_inte
 	return retell(skb, packet, flow) ? drop(from, SHUNT_DROP_MALFORMED) : NEXT;
 }
 
+/*
+ * What the host's stack tells somebody out there about a packet that it did not let through to a container, as its packet filter
+ * refused it or it was too large, quotes that packet as the stack saw it: behind from_wire, with the container's address.
+ * Return: the verdict.
+ */
+static __noinline int tell_masqueraded(struct __sk_buff *skb, __u32 base)
+{
+	struct packet packet = {};
+	struct shunt_flow *flow;
+
+	if (read_packet(skb, base, &packet) || packet.kind != KIND_ERROR)
+		return NEXT;
+	flow = entry_find(&packet.tuple);
+	if (!flow || !flow->from_ifindex || flow_dead(&packet.tuple, flow, flow_clock()))
+		return NEXT;
+	return retell(skb, &packet, flow) ? DROP : NEXT;
+}
+
 /* @base: where the network header begins. Return: the verdict; NEXT for the host's own packets. */
 static __always_inline int to_wire(struct __sk_buff *skb, __u32 base)
 {
@@ -57,13 +76,18 @@ static __always_inline int to_wire(struct __sk_buff *skb, __u32 base)
 	struct shunt_address *a = NULL;
 	struct packet packet = {};
 	struct shunt_flow *flow;
-	__u8 *header = NULL;
+	__u8 *header = NULL, protocol = 0;
 	__u32 ifindex, now;
 
-	if (skb->protocol == PROTO_IP && (header = bytes(skb, base, sizeof(struct iphdr))))
+	if (skb->protocol == PROTO_IP && (header = bytes(skb, base, sizeof(struct iphdr)))) {
+		protocol = ((struct iphdr *)header)->protocol;
 		a = bpf_map_lookup_elem(&addresses4, &((struct iphdr *)header)->saddr);
-	else if (skb->protocol == PROTO_IP6 && (header = bytes(skb, base, sizeof(struct ipv6hdr))))
+	} else if (skb->protocol == PROTO_IP6 && (header = bytes(skb, base, sizeof(struct ipv6hdr)))) {
+		protocol = ((struct ipv6hdr *)header)->nexthdr;
 		a = bpf_map_lookup_elem(&addresses6, &((struct ipv6hdr *)header)->saddr);
+	}
+	if (!a && (protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6))
+		return tell_masqueraded(skb, base);
 	if (likely(!a || !(a->flags & SHUNT_F_KERNEL) || !(a->flags & wanted) || !a->ifindex))
 		return NEXT;
 	ifindex = a->ifindex;

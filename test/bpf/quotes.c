@@ -203,6 +203,52 @@ static void errors_find_their_way_through_a_hairpin(void **state)
 		}
 }
 
+#define TO_WIRE() ((struct hook){ "to_wire", skel->progs.shunt_to_wire, .ifindex = UPLINK })
+
+/* What it did not let through to a container, and has seen with the container's address: for a published port, and masqueraded. */
+static void an_error_of_the_host_s_stack_is_told_in_the_host_s_words(void **state)
+{
+	(void)state;
+	masquerade(KERNEL, LOW, HIGH);
+	may_publish(KERNEL);
+	for EACH_WAY(v6, protocol) {
+		const char *kernel = address_of(KERNEL, v6);
+		struct spec asked = leg(protocol, wire[v6], 5000, host[v6], 8080), as = leg(protocol, wire[v6], 5000, kernel, 80);
+		struct packet out = packet_make(leg(protocol, kernel, INSIDE, wire[v6], 0)), in, seen;
+
+		if (protocol == IPPROTO_ICMP) {
+			asked = leg(protocol, wire[v6], 0, host[v6], INSIDE);
+			as = leg(protocol, wire[v6], 0, kernel, INSIDE);
+			CHECK(TO_WIRE(), out, PASS_ON, .out = packet_make(leg(protocol, host[v6], INSIDE, wire[v6], 0)));
+		} else {
+			publish(host[v6], 8080, protocol, KERNEL, kernel, 80);
+		}
+		in = arriving(asked);
+		seen = arriving(as);
+		CHECK(FROM_WIRE(), in, PASS_ON, .out = seen);
+		for (int i = 0; i < 6; i++)
+			CHECK(TO_WIRE(), error_about(&seen, host[v6], quotes[i]), PASS_ON,
+			      .out = error_about(&in, host[v6], quotes[i]));
+	}
+}
+
+/* About what came to the host itself, and to a container by its own address; and what is no error. */
+static void what_else_the_host_tells_stays(void **state)
+{
+	(void)state;
+	masquerade(KERNEL, LOW, HIGH);
+	for (int v6 = 0; v6 < 2; v6++) {
+		struct packet own = arriving(leg(IPPROTO_UDP, wire[v6], 5000, host[v6], 8080));
+		struct packet seen = arriving(leg(IPPROTO_UDP, wire[v6], 5000, address_of(KERNEL, v6), 80));
+
+		CHECK(TO_WIRE(), error_about(&own, host[v6], 8), PASS_ON);
+		CHECK(TO_WIRE(), error_about(&seen, host[v6], 8), PASS_ON);
+		CHECK(FROM_WIRE(), seen, PASS_ON);
+		CHECK(TO_WIRE(), error_about(&seen, host[v6], 8), PASS_ON);
+		CHECK(TO_WIRE(), packet_make(leg(IPPROTO_ICMP, host[v6], 7, wire[v6], 0)), PASS_ON);
+	}
+}
+
 static void what_quotes_nothing_of_ours_is_not_ours(void **state)
 {
 	(void)state;
@@ -316,6 +362,8 @@ int main(void)
 		NAT_TEST(an_error_from_the_wire_is_told_in_the_container_s_words),
 		NAT_TEST(a_container_s_error_is_told_in_the_host_s_words),
 		NAT_TEST(errors_find_their_way_through_a_hairpin),
+		NAT_TEST(an_error_of_the_host_s_stack_is_told_in_the_host_s_words),
+		NAT_TEST(what_else_the_host_tells_stays),
 		NAT_TEST(what_quotes_nothing_of_ours_is_not_ours),
 		NAT_TEST(an_error_harms_nobody_else_s_flow),
 		NAT_TEST(an_error_keeps_no_flow_alive_and_ends_none),

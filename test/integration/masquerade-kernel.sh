@@ -1,6 +1,6 @@
 #!/bin/bash
 # "routing": "kernel": the host's packet filter sees every packet with the container's own address, and masquerade works
-# all the same, behind it.
+# all the same, behind it. Who is not let through to a container, or sends too much at once, is told, in words that he knows.
 . "$(dirname "$0")/lib.bash"
 
 world
@@ -36,7 +36,31 @@ check "FORWARD has seen it go" test "$(seen out)" -gt 100
 check "and come back" test "$(seen back)" -gt 100
 nft flush chain inet seen forward
 check_not "and drops what nothing accepts" in_ct one ping -n -q -c 1 -W 1 10.99.0.2
+
+ask() { beyond "$here/ports.py" ask "$@"; }
+check "a port is published" shunt publish one 8080:7000 8080:7001/udp
+nft add rule inet seen forward reject with icmpx admin-prohibited
+for way in tcp udp; do
+        check_equal "who is refused it by FORWARD hears so, IPv4, $way" EHOSTUNREACH "$(ask $way 10.99.0.1 8080)"
+        check_equal "and IPv6" EACCES "$(ask $way fd99::1 8080)"
+done
+
+# What is too large for a container is the host's to say, which forwards it.
+nft flush chain inet seen forward
+nft add rule inet seen forward accept
+plain small --network stack --mtu 1280 --publish 8090:7001/udp
+check "who asked learns of an answer that is too large, IPv6" in_ct small ping -n -q -c 5 -i 0.2 -W 5 -s 1300 fd99::2
+# knows_mtu HOST: sends too large a datagram, and waits until the size that gets through is known
+knows_mtu() {
+        # shellcheck disable=SC2016 # its own
+        beyond timeout 10 bash -c 'exec 3<>"/dev/udp/$0/8090" && printf %1400s >&3
+                until ip route get "$0" | grep -q "mtu 1280"; do sleep 0.05; done' "$1"
+}
+check "who sends too much to a published port does, IPv4" knows_mtu 10.99.0.1
+beyond ip -6 route flush cache
+check "and IPv6" knows_mtu fd99::1
 finish_background
 shunt detach one
+shunt detach small
 nothing_left
 finish
