@@ -90,8 +90,9 @@ table ip6 filter {
 NFT
 }
 
-# firewalld's, with the uplink in the zone "public", the others' in "trusted", as they ask for, and nothing said of shunt: what is
-# for the host, and what it forwards, is rejected unless it belongs to something known; IPv6 is looked at for where it comes from.
+# What firewalld 2.3 loads, its chains in one, with the uplink in the zone "public", the others' in "docker" and "trusted", as they ask
+# for, and nothing said of shunt: what is for the host, and what it forwards, is rejected unless it belongs to something known; IPv6
+# is looked at for where it comes from.
 firewalld_rules() {
         nft -f - <<'NFT'
 table inet firewalld {
@@ -104,9 +105,13 @@ table inet firewalld {
         chain filter_INPUT {
                 type filter hook input priority filter + 10; policy accept;
                 ct state { established, related } accept
+                ct status dnat accept
                 iifname "lo" accept
                 ct state invalid drop
-                iifname "wire" tcp dport { 22, 8000, 8001 } accept
+                iifname "docker0" accept
+                ip saddr 10.89.0.0/24 accept
+                ip6 saddr fd89::/64 accept
+                tcp dport 22 accept
                 meta l4proto { icmp, ipv6-icmp } accept
                 reject with icmpx admin-prohibited
         }
@@ -114,10 +119,12 @@ table inet firewalld {
                 type filter hook forward priority filter + 10; policy accept;
                 ct state { established, related } accept
                 ct status dnat accept
-                iifname { "lo", "docker0" } accept
+                iifname "lo" accept
+                ct state invalid drop
+                iifname "docker0" accept
                 ip saddr 10.89.0.0/24 accept
                 ip6 saddr fd89::/64 accept
-                ct state invalid drop
+                oifname { "docker0", "wire" } accept
                 reject with icmpx admin-prohibited
         }
 }
