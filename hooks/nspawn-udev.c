@@ -27,13 +27,22 @@ static void event_unrefp(sd_event **event)
 	sd_event_unref(*event);
 }
 
-/* 1, 0, or -ENODEV: by udev's database as it is now. */
+/*
+ * 1, 0, or -ENODEV: by udev's database as it is now. It has an interface while its rules are still at work, too, with a
+ * property that tells (systemd 257), and nspawn asks for both.
+ */
 static int is_initialized(const char *interface)
 {
 	_cleanup_(device_unrefp) sd_device *device = NULL;
+	const char *processing;
 	int r = sd_device_new_from_ifname(&device, interface);
 
-	return r < 0 ? r : sd_device_get_is_initialized(device);
+	if (r >= 0)
+		r = sd_device_get_is_initialized(device);
+	if (r <= 0)
+		return r;
+	r = sd_device_get_property_value(device, "ID_PROCESSING", &processing);
+	return r == -ENOENT ? 1 : r < 0 ? r : 0;
 }
 
 /* udev writes its database before it tells. */

@@ -111,4 +111,21 @@ check "then it starts" machinectl start a
 eventually test -s $machines/a/first
 systemctl stop "$(service a)"
 ended a
+
+# udev whose database has the interface, while its rules are still at work: nspawn would not take it.
+mkdir -p /run/udev/rules.d
+echo 'ACTION=="add", SUBSYSTEM=="net", KERNEL=="np*", RUN+="/bin/sleep 4"' >/run/udev/rules.d/99-slow.rules
+udevadm control --reload
+shunt nspawn pre a --driver "$driver" &
+until compgen -G '/sys/class/net/np*' >/dev/null; do :; done
+kill -STOP $!
+entry=/run/udev/data/n$(cat /sys/class/net/np*/ifindex)
+eventually grep -q ID_PROCESSING "$entry"
+kill -CONT $!
+wait $!
+check_not "pre waits until they are done" grep ID_PROCESSING "$entry"
+check "stop" shunt nspawn stop a
+rm /run/udev/rules.d/99-slow.rules
+udevadm control --reload
+ended a
 finish
