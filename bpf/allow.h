@@ -19,6 +19,17 @@
 #include "refuse.h"
 #include "rules.h"
 
+/*
+ * Return: whether a range is for a port of a protocol. Without a branch: the verifier would follow each outcome of each through all
+ * ranges behind it, which was a tenth of all that it looked at.
+ */
+static __always_inline bool in_range(const struct shunt_range *range, __u32 protocol, __u32 port)
+{
+	const __u32 below = port - range->low, above = range->high - port, other = range->protocol * (range->protocol ^ protocol);
+
+	return !((below | above) >> 31 | other);
+}
+
 /**
  * rules_allow() - looks for a rule.
  * @set: SHUNT_RULES_SET()
@@ -36,12 +47,9 @@ __global int rules_allow(__u32 set, const struct shunt_in6 *remote, __u32 protoc
 	found = rules_of(set, remote);
 	if (!found)
 		return 0;
-	for (__u32 i = 0; i < SHUNT_MAX_RANGES && i < found->n; i++) {
-		const struct shunt_range *range = &found->range[i];
-
-		if ((range->protocol == 0 || range->protocol == protocol) && port >= range->low && port <= range->high)
+	for (__u32 i = 0; i < SHUNT_MAX_RANGES && i < found->n; i++)
+		if (in_range(&found->range[i], protocol, port))
 			return 1;
-	}
 	return 0;
 }
 
