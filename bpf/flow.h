@@ -30,9 +30,10 @@
  *     unit on looks at the other entry: it says there that the flow lives, and makes it anew if it is gone. If it has become
  *     somebody else's meanwhile, the flow begins anew. If both are gone, the next packet makes them again, and gets the
  *     same port wherever that is still free: the first port tried is a function of secret, protocol, A and a. So LRU pressure
- *     costs an established connection nothing, as long as its container speaks first; and what one socket sends to many gets
- *     one port, as peers that introduce each other (STUN) need. A published port's backend is chosen by the tuple for the
- *     same reason.
+ *     costs an established connection nothing, and what one socket sends to many gets one port, as peers that introduce each
+ *     other (STUN) need. A published port's backend is chosen by the tuple for the same reason; published.h has what its
+ *     container's own next packet does. Where only who began a flow can tell what it was, the other side is met with silence, so
+ *     that TCP waits for that.
  * F4. No socket of the host loses a packet. Ports come from a range outside of ip_local_port_range and
  *     ip_local_reserved_ports, and one on which the host listens, or talks to R:r, is passed over (bpf_sk_lookup). Likewise a
  *     packet from the wire makes no flow of a published port if a socket of the host has it: connections that the host began
@@ -153,6 +154,8 @@ struct attempt {
 	bool ranged;			/* only ports that are for masquerading */
 	bool desperate;			/* takes closed_port, too */
 	bool opens;			/* a connection, whatever was before it */
+	struct shunt_tuple asked;	/* publish_again(): what was said first, as far as can be told, and to whom */
+	struct shunt_backend backend;
 };
 
 /* Too large for the stack. */

@@ -108,8 +108,7 @@ static __noinline int deliver_flow(struct __sk_buff *skb, __u32 base, struct pac
 
 /*
  * What the host's stack does not know either, it answers with a reset, which would end a connection whose flow was forgotten
- * and that its container could still go on with (F3). A connection that is tried is refused as ever, and what the host forwards
- * for others goes on. Return: the verdict.
+ * and that its container could still go on with (F3). What the host forwards for others goes on. Return: the verdict.
  */
 static __noinline int not_of_flow(struct __sk_buff *skb, struct packet *packet)
 {
@@ -117,13 +116,10 @@ static __noinline int not_of_flow(struct __sk_buff *skb, struct packet *packet)
 
 	if (packet->fragment)
 		fragment_forget(packet);
-	if (packet->kind != KIND_WHOLE || packet->tuple.protocol != IPPROTO_TCP ||
-	    (packet->tcp & (TCP_SYN | TCP_ACK)) == TCP_SYN || !may_leave_from(IPPROTO_TCP, bpf_ntohs(packet->tuple.dport)))
+	if (!perhaps_forgotten(skb, packet))
 		return NEXT;
 	way = way_to(skb, skb->ifindex, packet->tuple.destination, packet->ipv4);
-	if (way != BPF_FIB_LKUP_RET_NOT_FWDED && way != BPF_FIB_LKUP_RET_FWD_DISABLED)
-		return NEXT;
-	return host_listens(skb, &packet->tuple) ? NEXT : DROP;
+	return way == BPF_FIB_LKUP_RET_NOT_FWDED || way == BPF_FIB_LKUP_RET_FWD_DISABLED ? DROP : NEXT;
 }
 
 /* Return: whether a packet from the wire has a source that cannot be out there. */

@@ -103,6 +103,14 @@ struct {
 } publications SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, SHUNT_MAX_PUBLICATIONS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct shunt_published_key);
+	__type(value, struct shunt_published_key);
+} answers SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
 	__uint(max_entries, SHUNT_MAX_RULES);
 	__uint(map_flags, BPF_F_NO_PREALLOC);

@@ -100,6 +100,14 @@ static __always_inline struct shunt_flow *masquerade(struct __sk_buff *skb, stru
 	return flow_make(skb, &packet->tuple, a, 0);
 }
 
+/* Return: whether a packet has an entry again that is of none. @prefers: the address of the host that its way prefers, mapped */
+static __always_inline bool again(struct __sk_buff *skb, const struct shunt_interface *from, __u32 ifindex, struct packet *packet,
+				  const __u8 *prefers)
+{
+	return from->flags & SHUNT_F_PUBLISHED && (packet->tcp & (TCP_SYN | TCP_ACK)) != TCP_SYN &&
+	       publish_again(skb, from, packet, (const struct shunt_in6 *)prefers, ifindex) == 0;
+}
+
 /*
  * What the route prefers changes for many reasons (a temporary address has come of age), for which no connection should end.
  * Return: whether a flow may keep the address that it has.
@@ -254,15 +262,14 @@ __global int leave(struct __sk_buff *skb, struct shunt_interface *from, struct b
 		flow = NULL;
 	if (flow && unlikely(forget_across(&packet, flow)))
 		flow = NULL;
-	if (!flow && !hide) {
-		if (!stays_as_is(from, &packet, skb->ifindex, now))
-			return UNDECIDED;
+	if (!flow && hide && (packet.kind != KIND_WHOLE || packet.reply))
+		return drop(from, SHUNT_DROP_UNTRANSLATED);
+	if (!flow && !hide && !stays_as_is(from, &packet, skb->ifindex, now))
+		return UNDECIDED;
+	if (!flow && (!hide || again(skb, from, skb->ifindex, &packet, source)))
 		flow = entry_find(&packet.tuple);
-	} else if (!flow) {
-		if (packet.kind != KIND_WHOLE || packet.reply)
-			return drop(from, SHUNT_DROP_UNTRANSLATED);
+	else if (!flow)
 		flow = masquerade(skb, from, skb->ifindex, &packet, fib, now);
-	}
 	if (!flow || flow->to_ifindex)
 		return drop(from, SHUNT_DROP_NO_PORT);
 	flow->uplink = fib->ifindex;
@@ -312,6 +319,8 @@ __global int to_host(struct __sk_buff *skb, struct shunt_interface *from)
 		if (packet.refused)
 			return drop(from, SHUNT_DROP_NOT_ALLOWED);
 	}
+	if (from->flags & SHUNT_F_PUBLISHED && perhaps_forgotten(skb, &packet))
+		return drop(from, SHUNT_DROP_UNTRANSLATED);
 	stays_as_is(from, &packet, skb->ifindex, now);
 	return pass(from);
 }

@@ -1,6 +1,31 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
  * published.h - flows to an address of the host that a container answers: from the wire, and from another container.
+ *
+ * Theory of operation: flows that are not known any more (F3 in flow.h)
+ *
+ * If who asked speaks first then, the flow begins as it did at first. If the container does, its packet (B:b -> R:r) lacks H:h,
+ * and looks like one of a flow that B begins. "answers" tells by which port of the host B:b is reached; with that, the packet's
+ * inverse is (R:r -> H:h), and the flow is the one that R would begin with it.
+ *
+ * R1. Nothing is made again that R could not begin at this moment: H:h is published, leads R:r to B:b of all its containers,
+ *     has no socket of the host's (F4), H is the host's own, and the rules of B's network let R in. What "answers" says is
+ *     only where to look: old or missing, it costs what was to be mended, and no more.
+ * R2. No other flow gives way to it, not even a dead one: an entry is made where there is none (F1), or is this flow's already, or
+ *     nothing is made. So what a container makes up leaves by a port that is its own, to whom no other has a flow with there, or is
+ *     masqueraded as ever.
+ * R3. Only what would be masqueraded otherwise is asked about, and of TCP no packet that opens a connection: that is B's own. A
+ *     datagram may be B's own, too; by its published port it is as well answered. What leaves with the container's address (no
+ *     masquerade, or none for R) goes on so: it may be of somebody who asked B by that, whom nobody keeps a flow of.
+ * R4. Rules for what goes out ("allow") come before, as for all that is of no flow. Where they forbid it, R has to speak first.
+ *
+ * That leaves guesses, and a wrong one is what all were without: the other side resets. If H:h is of all addresses, H is what the
+ * route to R prefers; R may have asked by another one. If several ports of the host lead to B:b, it is the first of them. A
+ * connection that B began from b itself is taken for R's. Of two flows from R:r to B:b, by two ports of the host, one was given
+ * another port than r, which is forgotten.
+ *
+ * From another container (hairpin) only A knows H:n. Where n is of the ports for masquerading, B hears nothing until A speaks,
+ * instead of a reset by the host's stack.
  */
 #ifndef SHUNT_BPF_PUBLISHED_H
 #define SHUNT_BPF_PUBLISHED_H
@@ -65,14 +90,21 @@ static __always_inline bool is_local(struct __sk_buff *skb, __u32 ifindex, const
 	return way_to(skb, ifindex, address, ipv4) == BPF_FIB_LKUP_RET_NOT_FWDED;
 }
 
-/* Return: whether a backend may be asked for by a packet: it is published, by no socket of the host, and the address is its own. */
+/* Return: where the backend was found that may be asked for: published, by no socket of the host, and the address is its own; or 0. */
+static __always_inline int backend_of(struct __sk_buff *skb, const struct shunt_tuple *tuple, bool ipv4, struct shunt_backend *ret)
+{
+	const int found = port_published(tuple->dport, tuple->protocol) ? publish_find(tuple, ret) : 0;
+
+	return found && !host_listens(skb, tuple) && is_local(skb, ret->ifindex, tuple->destination, ipv4) ? found : 0;
+}
+
+/* The same for a packet. Return: whether there is one. */
 static __always_inline bool find_backend(struct __sk_buff *skb, struct packet *packet, struct shunt_backend *ret)
 {
-	if (packet->kind != KIND_WHOLE || !port_published(packet->tuple.dport, packet->tuple.protocol))
+	if (packet->kind != KIND_WHOLE)
 		return false;
-	packet->published = publish_find(&packet->tuple, ret);
-	return packet->published && !host_listens(skb, &packet->tuple) &&
-	       is_local(skb, ret->ifindex, packet->tuple.destination, packet->ipv4);
+	packet->published = backend_of(skb, &packet->tuple, packet->ipv4, ret);
+	return packet->published;
 }
 
 /* Return: whether the backend's network lets a packet begin a flow with it; one that does not is noted in the packet. */
@@ -87,6 +119,17 @@ static __always_inline bool backend_allows(const struct shunt_interface *from, s
 		drop(me, SHUNT_DROP_NOT_ALLOWED);
 	packet->refused = me;
 	return false;
+}
+
+/*
+ * Return: whether a packet to an address of the host may be of a flow that only its other side can tell: of a connection, to a port
+ * that flows leave from, which no socket of the host has. One that is tried is refused as ever.
+ */
+static __always_inline bool perhaps_forgotten(struct __sk_buff *skb, const struct packet *packet)
+{
+	return packet->kind == KIND_WHOLE && packet->tuple.protocol == IPPROTO_TCP &&
+	       (packet->tcp & (TCP_SYN | TCP_ACK)) != TCP_SYN &&
+	       may_leave_from(IPPROTO_TCP, bpf_ntohs(packet->tuple.dport)) && !host_listens(skb, &packet->tuple);
 }
 
 /* Begins a flow from the wire; its source stays. Return: its original entry, or NULL. */
@@ -108,6 +151,70 @@ static __noinline struct shunt_flow *publish_from_wire(struct __sk_buff *skb, st
 	if (flow)
 		publish_count(&packet->tuple, backend.ifindex, packet->published);
 	return flow;
+}
+
+/* Return: whether the rules of a container's network let what @answer answers begin. */
+static __always_inline bool may_have_asked(const struct shunt_interface *me, const struct packet *answer)
+{
+	return !(me->flags & SHUNT_F_ALLOW_IN) ||
+	       rules_allow(SHUNT_RULES_SET(me->policy, SHUNT_RULES_IN, !answer->ipv4),
+			   (const struct shunt_in6 *)answer->tuple.destination, answer->tuple.protocol, bpf_ntohs(answer->tuple.sport));
+}
+
+/*
+ * Fills in where what @answer answers had been sent to. @prefers: the host's address that is meant by all of them. Return: 0, or -1 if
+ * no port is published that leads there.
+ */
+static __noinline int asked_at(const struct shunt_tuple *answer, const struct shunt_in6 *prefers, struct shunt_tuple *ret)
+{
+	struct shunt_published_key key = { .port = answer->sport, .protocol = answer->protocol };
+	const struct shunt_published_key *host;
+	const __u32 *address;
+
+	__builtin_memcpy(key.address, answer->source, sizeof(key.address));
+	host = bpf_map_lookup_elem(&answers, &key);
+	if (!host)
+		return -1;
+	address = (const __u32 *)host->address;
+	invert(ret, answer);
+	ret->dport = host->port;
+	__builtin_memcpy(ret->destination, address[0] | address[1] | address[3] ? (const __u8 *)address : prefers->byte,
+			 sizeof(ret->destination));
+	return 0;
+}
+
+/* Makes both entries of the flow from the wire that @asked begins, as if it had come. Its own port is the only one for it. */
+static __noinline void make_again(struct __sk_buff *skb, const struct shunt_tuple *asked, const struct shunt_tuple *answer, __u32 ifindex)
+{
+	struct attempt *a = flow_begin(asked, 0, asked->source, answer->source, answer->sport, 0, ifindex, flow_clock());
+
+	if (a && asked->sport)
+		flow_make(skb, asked, a, bpf_ntohs(asked->sport));
+}
+
+/**
+ * publish_again() - makes the flow from the wire again that a container's packet answers. (R1 to R3)
+ * @answer: the packet, KIND_WHOLE, of no flow that is known
+ * @prefers: the address of the host that its way prefers, mapped
+ * @ifindex: of @from
+ *
+ * Return: 0, and the packet has its entry; or -1 if it answers none, or none that can be told.
+ */
+__global int publish_again(struct __sk_buff *skb, const struct shunt_interface *from, struct packet *answer,
+			   const struct shunt_in6 *prefers, __u32 ifindex)
+{
+	__u32 zero = 0;
+	struct attempt *a = bpf_map_lookup_elem(&attempts, &zero);
+	struct shunt_flow *flow;
+
+	if (!a || !from || !answer || !prefers || asked_at(&answer->tuple, prefers, &a->asked) || !may_have_asked(from, answer))
+		return -1;
+	if (!backend_of(skb, &a->asked, answer->ipv4, &a->backend) || a->backend.ifindex != ifindex ||
+	    a->backend.port != answer->tuple.sport || !same6(a->backend.address, answer->tuple.source))
+		return -1;
+	make_again(skb, &a->asked, &answer->tuple, ifindex);
+	flow = entry_find(&answer->tuple);
+	return flow && flow->from_ifindex == ifindex ? flow_renew(answer, flow, flow_clock()) : -1;
 }
 
 /*

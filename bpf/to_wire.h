@@ -42,7 +42,8 @@ static __noinline int leave_masqueraded(struct __sk_buff *skb, struct shunt_inte
 		return NEXT;
 	}
 	if (!flow && packet->kind == KIND_WHOLE && !packet->reply)
-		flow = masquerade(skb, from, ifindex, packet, &fib, now);
+		flow = again(skb, from, ifindex, packet, source) ? entry_find(&packet->tuple) :
+								   masquerade(skb, from, ifindex, packet, &fib, now);
 	if (!flow)
 		return drop(from, packet->kind == KIND_WHOLE && !packet->reply ? SHUNT_DROP_NO_PORT : SHUNT_DROP_UNTRANSLATED);
 	flow->uplink = fib.ifindex;

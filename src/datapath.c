@@ -29,6 +29,7 @@ const char *const datapath_names[DATAPATH_OBJECTS] = {
 	[MAP_PORTS] = "ports",
 	[MAP_PUBLISHED] = "published",
 	[MAP_PUBLICATIONS] = "publications",
+	[MAP_ANSWERS] = "answers",
 	[MAP_LOCALS] = "locals",
 	[MAP_DIALLED] = "dialled",
 	[MAP_UPLINKS] = "uplinks",

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
 
+#include "map-list.h"
 #include "publication.h"
 #include "util.h"
 
@@ -48,48 +49,19 @@ static int compare(const void *a, const void *b)
 	return ntohs(x->key.host.port) - ntohs(y->key.host.port);
 }
 
-#define BATCH 256	/* entries a call; more than any bucket of the hash will hold */
-
-static int append(struct shunt_port **list, size_t *n, const struct shunt_publication_key *keys,
-		  const struct shunt_publication *values, uint32_t count)
-{
-	struct shunt_port *larger = reallocarray(*list, *n + count + 1, sizeof(**list));
-
-	if (!larger)
-		return -ENOMEM;
-	*list = larger;
-	for (uint32_t i = 0; i < count; i++)
-		larger[(*n)++] = (struct shunt_port){ keys[i], values[i] };
-	return 0;
-}
+_Static_assert(sizeof(struct shunt_port) == sizeof(struct shunt_publication_key) + sizeof(struct shunt_publication),
+	       "a value is right behind its key");
 
 int port_table_list(const struct datapath *datapath, struct shunt_port **ret, size_t *ret_n)
 {
-	_cleanup_free_ struct shunt_publication_key *keys = calloc(BATCH, sizeof(*keys));
-	_cleanup_free_ struct shunt_publication *values = calloc(BATCH, sizeof(*values));
-	_cleanup_free_ struct shunt_port *list = NULL;
-	uint32_t token = 0;
-	bool first = true, last;
-	size_t n = 0;
-	int r;
+	const int fd = datapath->fd[MAP_PUBLICATIONS];
+	void *list;
+	int r = map_list(fd, sizeof((*ret)->key), sizeof((*ret)->value), &list, ret_n);
 
-	if (!keys || !values)
-		return -ENOMEM;
-	do {
-		uint32_t count = BATCH;
-
-		r = bpf_map_lookup_batch(datapath->fd[MAP_PUBLICATIONS], first ? NULL : &token, &token, keys, values, &count, NULL);
-		if (r < 0 && errno != ENOENT)
-			return -errno;
-		last = r < 0;
-		r = append(&list, &n, keys, values, count);
-		if (r < 0)
-			return r;
-		first = false;
-	} while (!last);
-	qsort(list, n, sizeof(*list), compare);
-	*ret = TAKE_PTR(list);
-	*ret_n = n;
+	if (r < 0)
+		return r;
+	qsort(list, *ret_n, sizeof(**ret), compare);
+	*ret = list;
 	return 0;
 }
 

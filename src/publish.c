@@ -12,9 +12,11 @@
  *	3. it is looked for among the sockets of the host; who has it by now is named, and keeps it
  *	4. its entry in "publications"
  *	5. itself as a backend in "published": packets come
+ *	6. in "answers", by which port of the host its own is reached
  *
- * and taken back in the order 5, 4, 2, and 1 with the last one of its protocol. So what is in "publications" is all there is of it, "published"
- * and the bits can be made from that again, and what has no endpoint any more is found by its host end's index.
+ * and taken back in the order 5, 4, 6, 2, and 1 with the last one of its protocol. So what is in "publications" is all there is of it,
+ * "published", "answers" and the bits can be made from that again, and what has no endpoint any more is found by its host end's
+ * index. Nothing but "published" leads a packet anywhere: what "answers" says is looked up there (R1 in bpf/published.h).
  *
  * Invariants
  *
@@ -31,6 +33,7 @@
 
 #include <sys/stat.h>
 
+#include "answers.h"
 #include "claim.h"
 #include "sockets.h"
 
@@ -66,8 +69,10 @@ static int rebuild(const struct claim *claim, struct shunt_error *error)
 /* What the datapath is told of ports, and what is attached for them, becomes what @bits say, which are of all that is left. */
 static int settle(struct shunt_instance *instance, const struct port_set *bits, struct shunt_error *error)
 {
-	int r = port_table_write_bits(&instance->datapath, bits);
+	int r = answers_write(&instance->datapath);
 
+	if (r >= 0)
+		r = port_table_write_bits(&instance->datapath, bits);
 	return r < 0 ? claim_map_fail(r, error) : sockets_detach(instance, port_set_protocols(bits), error);
 }
 
@@ -84,7 +89,7 @@ static void undo(struct claim *claim, size_t n_done)
 	(void)settle(claim->instance, bits, NULL);
 }
 
-/* Steps 1 to 5, but that the host's addresses are known */
+/* Steps 1 to 6, but that the host's addresses are known */
 static int take(struct claim *claim, struct shunt_error *error)
 {
 	const struct datapath *datapath = &claim->instance->datapath;
@@ -103,6 +108,11 @@ static int take(struct claim *claim, struct shunt_error *error)
 		r = claim_check_sockets(claim, error);
 	while (r >= 0 && done < claim->n_new) {
 		r = port_table_add(datapath, &claim->new[done++]);
+		if (r < 0)
+			claim_map_fail(r, error);
+	}
+	if (r >= 0) {
+		r = answers_write(datapath);
 		if (r < 0)
 			claim_map_fail(r, error);
 	}
@@ -142,6 +152,7 @@ static void keep(struct claim *claim)
 		port_set_add(claim->bits, &claim->all[i].key.host);
 	(void)port_table_restore(datapath, claim->all, claim->n_all);
 	(void)port_table_rebuild(datapath, claim->all, claim->n_all);
+	(void)answers_write(datapath);
 	(void)port_table_write_bits(datapath, claim->bits);
 	(void)sockets_attach(claim->instance, port_set_protocols(claim->bits), NULL);
 }

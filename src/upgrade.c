@@ -38,6 +38,7 @@
 #include <limits.h>
 #include <linux/bpf.h>
 
+#include "answers.h"
 #include "loader.h"
 #include "migrate.h"
 #include "network.h"
@@ -197,6 +198,20 @@ static int copy_maps(const struct shunt_bpf *loader, const struct datapath *old,
 	return 0;
 }
 
+/* A version that had no such map leaves none to take over, but what it is made from. */
+static int make_answers(const struct shunt_bpf *loader, const struct datapath *old, struct shunt_error *error)
+{
+	struct datapath new = DATAPATH_NONE;
+	int r;
+
+	if (old->fd[MAP_ANSWERS] >= 0)
+		return 0;
+	new.fd[MAP_PUBLICATIONS] = loader_fd(loader, MAP_PUBLICATIONS);
+	new.fd[MAP_ANSWERS] = loader_fd(loader, MAP_ANSWERS);
+	r = answers_write(&new);
+	return r < 0 ? shunt_fail(error, r, "map %s cannot be made: %s", datapath_names[MAP_ANSWERS], strerror(-r)) : 0;
+}
+
 /* Programs have the same tag if they have the same instructions. */
 static bool is_current(const struct shunt_bpf *loader, const struct datapath *old, const bool copied[static DATAPATH_OBJECTS])
 {
@@ -264,6 +279,8 @@ int upgrade_datapath(struct shunt_instance *instance, struct shunt_error *error)
 		return 0;
 	if (r >= 0)
 		r = copy_maps(loader, &old, copied, error);
+	if (r >= 0)
+		r = make_answers(loader, &old, error);
 	if (r >= 0)
 		r = loader_stage(loader, instance->state, error);
 	if (r >= 0)

@@ -64,6 +64,12 @@ _Static_assert(sizeof(struct shunt_publication_key) == 24, "shunt_publication_ke
 
 #define SHUNT_MAX_PUBLICATIONS 32768
 
+/*
+ * Map "answers", BPF_MAP_TYPE_HASH: struct shunt_published_key with the address and port of a container -> the struct
+ * shunt_published_key of "published" by which they are reached from out there; of several, the first of its order in memory. A
+ * hint: it may be of what is published no more. Written by the engine, under the lock "ports", behind "published".
+ */
+
 struct shunt_publication {
 	__u64 flows;			/* begun to this endpoint by this port */
 	char service[SHUNT_SERVICE_MAX];	/* as in shunt_published */

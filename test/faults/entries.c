@@ -47,7 +47,7 @@ static void print_map(const char *directory, const char *name)
 int main(int argc, char **argv)
 {
 	static const char *const maps[] = { "unfinished", "registry", "interfaces", "addresses4", "addresses6", "networks",
-		"published", "publications" };
+		"published", "publications", "answers" };
 
 	if (argc != 2)
 		return 2;

@@ -188,7 +188,7 @@ nothing_left() {
                 [ -z "$left" ] || die "pins are left: $left"
         fi
         if [ -d $pins/datapath ]; then
-                for map in interfaces addresses4 addresses6 registry unfinished networks rules published publications; do
+                for map in interfaces addresses4 addresses6 registry unfinished networks rules published publications answers; do
                         left=$(bpftool map dump pinned $pins/datapath/$map -j)
                         [ "$left" = "[]" ] || die "map $map has entries left: $left"
                 done

@@ -2,6 +2,7 @@
 # "routing": "kernel": the host's packet filter sees every packet with the container's own address, and masquerade works
 # all the same, behind it. Who is not let through to a container, or sends too much at once, is told, in words that he knows.
 . "$(dirname "$0")/lib.bash"
+. "$(dirname "$0")/nat.bash"
 
 world
 ip -n beyond route del 10.0.0.0/8
@@ -10,7 +11,7 @@ mkdir -p /etc/shunt/networks
 echo '{ "subnets": ["10.51.0.0/24", "fd51::/64"], "routing": "kernel" }' >/etc/shunt/networks/stack.json
 echo 1 >/proc/sys/net/ipv4/ip_forward
 echo 1 >/proc/sys/net/ipv6/conf/all/forwarding
-plain one --network stack
+plain one --network stack --publish 7015:7005 --publish 7015:7005/udp
 nft -f - <<NFT
 table inet seen {
         counter out { }
@@ -31,6 +32,16 @@ for way in "IPv4 10.99.0.2" "IPv6 fd99::2"; do
         read -r family server <<<"$way"
         check "$family: TCP both ways, 8 MiB of it there, and UDP both ways, whole and in fragments" in_ct one "$here/net.py" exchange "$server" 8
         check "$family: ping in fragments" in_ct one ping -n -q -c 3 -i 0.05 -W 5 -s 4000 "$server"
+done
+background /tmp/push ip netns exec one "$here/nat.py" push 7005
+server=${backgrounds[-1]}
+for way in "10.99.0.1 tcp" "10.99.0.1 udp" "fd99::1 tcp" "fd99::1 udp"; do
+        read -r host kind <<<"$way"
+        gather /tmp/listen ip netns exec beyond "$here/nat.py" listen 5 "$host" 7015 "$kind"
+        forget true
+        kill -USR1 "$server"
+        check_equal "$kind by $host: a published port that speaks first is heard, when all flows are forgotten" "again 5" \
+                "$(all_speak "${backgrounds[-1]}" /tmp/listen)"
 done
 check "FORWARD has seen it go" test "$(seen out)" -gt 100
 check "and come back" test "$(seen back)" -gt 100

@@ -57,6 +57,30 @@ check_equal "which go on when one entry of each is forgotten" "again web:200" "$
 forget true
 check_equal "and when both are, as they find the same again" "again web:200" "$(all_speak "$crowd" /tmp/crowd)"
 
+echo "# a container that speaks first"
+background /tmp/push ip netns exec web "$here/nat.py" push 7005
+server=${backgrounds[-1]}
+shunt publish web 7015:7005 7015:7005/udp
+listeners=()
+for way in "10.99.0.1 tcp" "10.99.0.1 udp" "fd99::1 tcp" "fd99::1 udp"; do
+        read -r host kind <<<"$way"
+        gather "/tmp/listen.${#listeners[@]}" ip netns exec beyond "$here/nat.py" listen 20 "$host" 7015 "$kind"
+        listeners+=("${backgrounds[-1]}")
+done
+# pushes WHAT: it says a word to all of them
+pushes() {
+        local before i
+        before=$(grep -c pushed /tmp/push) || true
+        kill -USR1 "$server"
+        until [ "$(grep -c pushed /tmp/push)" -gt "$before" ]; do nap 50000; done
+        for i in "${!listeners[@]}"; do
+                check_equal "$1: each of listeners $i hears it" "again 20" "$(all_speak "${listeners[i]}" "/tmp/listen.$i")"
+        done
+}
+pushes "at first"
+forget true
+pushes "when all entries are forgotten"
+
 echo "# one that was"
 # A flow each way that somebody out there goes on with: of a port that it published, and of one that it left by.
 in_ct web "$here/nat.py" ask udp 10.99.0.2 20500 7003 >/dev/null 2>&1 || true

@@ -59,11 +59,17 @@ flow ping4 beyond ping -f -q -i 0.002 -c $((seconds * 750)) -W 10 "$(address4 a)
 flow ping6 ip netns exec b ping -f -q -i 0.002 -c $((seconds * 750)) -W 10 "$(address6 a)"
 
 sleep $((seconds / 2))
+# As if the older one had not known it yet.
+answers() { bpftool -j map dump pinned /sys/fs/bpf/shunt/datapath/answers | jq -c 'map([.key, .value]) | sort'; }
+reached=$(answers)
+check "by which ports a answers is known" test "$(jq length <<<"$reached")" = 4
+rm /sys/fs/bpf/shunt/datapath/answers
 use "$programs"
 check "an upgrade to other programs" sh -c "shunt upgrade --json | jq -e '.links >= 5 and .from != .to'"
 check_equal "the links are the same" "$links" "$(links id)"
 check_not "their programs are not" test "$loaded" = "$(links prog_id)"
 check_equal "what is attached is the same" "$before" "$(list)"
+check_equal "and by which ports it answers" "$reached" "$(answers)"
 published
 sleep $((seconds / 2))
 loaded=$(links prog_id)
@@ -73,6 +79,7 @@ check "an upgrade to another layout" shunt upgrade
 check_equal "the links are the same" "$links" "$(links id)"
 check_not "their programs are not" test "$loaded" = "$(links prog_id)"
 check_equal "what is attached is the same" "$before" "$(list)"
+check_equal "and by which ports it answers" "$reached" "$(answers)"
 published
 check "what was counted is not lost" test "$(packets a)" -gt "$counted"
 for pid in "${flows[@]}"; do wait "$pid" || { tail -n 20 /tmp/flow.*; die "a flow broke"; }; done

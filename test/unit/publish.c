@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 
+#include "answers.h"
 #include "port-table.h"
 #include "publish.h"
 #include "registry.h"
@@ -106,6 +107,7 @@ static void assert_none(struct shunt_instance *instance)
 {
 	assert_true(map_is_empty(instance->datapath.fd[MAP_PUBLISHED]));
 	assert_true(map_is_empty(instance->datapath.fd[MAP_PUBLICATIONS]));
+	assert_true(map_is_empty(instance->datapath.fd[MAP_ANSWERS]));
 	for (uint32_t i = 0; i < 65536 / 64; i++) {
 		struct shunt_ports bits;
 
@@ -113,6 +115,61 @@ static void assert_none(struct shunt_instance *instance)
 		assert_true(bits.tcp == 0 && bits.udp == 0);
 	}
 	assert_int_equal(count_entries(STATE "/ports"), 0);
+}
+
+/* By which port of the host a container's answers: "ADDRESS:PORT", or "". */
+static const char *answers_by(struct shunt_instance *instance, const char *container, uint16_t port, uint8_t protocol)
+{
+	static char text[PORT_HOST_TEXT_MAX + 4];
+	struct shunt_published_key key = { .port = htons(port), .protocol = protocol }, by;
+	struct shunt_prefix address = parsed(container);
+
+	mapped_address(&address, key.address);
+	if (bpf_map_lookup_elem(instance->datapath.fd[MAP_ANSWERS], &key, &by) < 0)
+		return "";
+	return port_format_host(&by, text);
+}
+
+#define ANSWERS(container, port, protocol, by) assert_string_equal(answers_by(*state, container, port, protocol), by)
+
+static void a_container_answers_by_the_first_port_that_the_wire_reaches(void **state)
+{
+	struct shunt_endpoint a = endpoint(*state, 1), b = endpoint(*state, 2);
+	struct shunt_error error;
+
+	assert_done(claim(*state, &a, "8080:80", NULL, &error), &error);
+	ANSWERS("10.207.0.1", 80, IPPROTO_TCP, "0.0.0.0:8080/tcp");
+	ANSWERS("fd00:207::1", 80, IPPROTO_TCP, "[::]:8080/tcp");
+	ANSWERS("10.207.0.1", 80, IPPROTO_UDP, "");
+	ANSWERS("10.207.0.1", 8080, IPPROTO_TCP, "");
+	ANSWERS("10.207.0.2", 80, IPPROTO_TCP, "");
+	assert_done(claim(*state, &a, "8000:80", NULL, &error), &error);
+	ANSWERS("10.207.0.1", 80, IPPROTO_TCP, "0.0.0.0:8000/tcp");
+	assert_done(claim(*state, &a, "192.0.2.1:70:80", NULL, &error), &error);
+	ANSWERS("10.207.0.1", 80, IPPROTO_TCP, "0.0.0.0:8000/tcp");
+	assert_int_equal(release(*state, &a, "8000:80", &error), 2);
+	ANSWERS("10.207.0.1", 80, IPPROTO_TCP, "0.0.0.0:8080/tcp");
+	assert_int_equal(release(*state, &a, "8080:80", &error), 2);
+	ANSWERS("10.207.0.1", 80, IPPROTO_TCP, "192.0.2.1:70/tcp");
+	ANSWERS("fd00:207::1", 80, IPPROTO_TCP, "");
+	assert_int_equal(publish_release(*state, &a, NULL, 0, &error), 1);
+	assert_done(claim(*state, &a, "127.0.0.1:8080:80", NULL, &error), &error);
+	assert_done(claim(*state, &a, "[::1]:8080:80", NULL, &error), &error);
+	a.flags &= ~(uint32_t)SHUNT_F_ADDRESS6;
+	assert_done(claim(*state, &a, "8081:81", NULL, &error), &error);
+	ANSWERS("10.207.0.1", 80, IPPROTO_TCP, "");
+	ANSWERS("fd00:207::1", 80, IPPROTO_TCP, "");
+	ANSWERS("10.207.0.1", 81, IPPROTO_TCP, "0.0.0.0:8081/tcp");
+	/* Each member of a service is one of its own. */
+	assert_done(claim(*state, &a, "9000:90", "web", &error), &error);
+	assert_done(claim(*state, &b, "9000:91", "web", &error), &error);
+	ANSWERS("10.207.0.1", 90, IPPROTO_TCP, "0.0.0.0:9000/tcp");
+	ANSWERS("10.207.0.2", 91, IPPROTO_TCP, "0.0.0.0:9000/tcp");
+	assert_int_equal(publish_release(*state, &b, NULL, 0, &error), 2);
+	ANSWERS("10.207.0.1", 90, IPPROTO_TCP, "0.0.0.0:9000/tcp");
+	ANSWERS("10.207.0.2", 91, IPPROTO_TCP, "");
+	assert_true(publish_release(*state, &a, NULL, 0, &error) > 0);
+	assert_none(*state);
 }
 
 static void what_is_claimed_is_there_and_what_is_released_is_not(void **state)
@@ -276,6 +333,7 @@ static void what_a_kill_leaves_is_mended(void **state)
 	struct shunt_port orphan = { .key = { .host = { .port = htons(99), .protocol = IPPROTO_TCP }, .ifindex = 77 } };
 	struct shunt_published_key key = { .port = htons(80), .protocol = IPPROTO_TCP };
 	struct shunt_published published = { .n = 1, .backend = { { .ifindex = 77 } } };
+	struct shunt_prefix first = parsed("10.207.0.1");
 	struct shunt_error error;
 
 	assert_done(claim(instance, &a, "80:80", "web", &error), &error);
@@ -288,6 +346,12 @@ static void what_a_kill_leaves_is_mended(void **state)
 	key = (struct shunt_published_key){ .address = { [10] = 0xff, 0xff }, .port = htons(80), .protocol = IPPROTO_TCP };
 	assert_int_equal(bpf_map_delete_elem(instance->datapath.fd[MAP_PUBLISHED], &key), 0);
 	assert_int_equal(port_table_add(&instance->datapath, &orphan), 0);
+	/* "answers" lacks one, has one of nobody's, and one that is wrong. */
+	assert_int_equal(answers_write(&instance->datapath), 0);
+	mapped_address(&first, key.address);
+	assert_int_equal(bpf_map_delete_elem(instance->datapath.fd[MAP_ANSWERS], &key), 0);
+	key.address[15] = 2;
+	assert_int_equal(bpf_map_update_elem(instance->datapath.fd[MAP_ANSWERS], &key, &key, BPF_EXIST), 0);
 	assert_int_equal(bpf_map_update_elem(instance->datapath.fd[MAP_PORTS], &at, &stale, BPF_ANY), 0);
 	shell("rm " STATE "/ports/connect4 " STATE "/ports/sendmsg6; ip addr add 192.0.2.2/24 dev lo");
 
@@ -296,6 +360,9 @@ static void what_a_kill_leaves_is_mended(void **state)
 	assert_int_equal(backends(instance, "::", 80, IPPROTO_TCP), 2);
 	assert_int_equal(backends(instance, "::", 99, IPPROTO_TCP), 0);
 	assert_int_equal(backends(instance, "fd00::", 80, IPPROTO_TCP), 0);
+	ANSWERS("10.207.0.1", 80, IPPROTO_TCP, "0.0.0.0:80/tcp");
+	ANSWERS("10.207.0.2", 80, IPPROTO_TCP, "0.0.0.0:80/tcp");
+	ANSWERS("10.207.0.3", 53, IPPROTO_UDP, "0.0.0.0:53/udp");
 	assert_true(bit(instance, 80, false));
 	assert_false(bit(instance, 99, false) || bit(instance, 320, false) || bit(instance, 320, true));
 	assert_int_equal(count_entries(STATE "/ports"), FOR_UDP);
@@ -314,6 +381,7 @@ static void what_a_kill_leaves_is_mended(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		on_fresh_ports(a_container_answers_by_the_first_port_that_the_wire_reaches),
 		on_fresh_ports(what_is_claimed_is_there_and_what_is_released_is_not),
 		on_fresh_ports(bits_of_others_stay),
 		on_fresh_ports(one_port_has_one_holder),
