@@ -268,7 +268,7 @@ static void what_is_not_masqueraded_goes_as_it_is(void **state)
 
 		fresh_again(state);
 		may_publish(STRANGER);
-		publish_as(any[v6], v6, protocol, STRANGER);
+		publish_as(host[v6], v6, protocol, STRANGER);
 		CHECK(FROM_CT(STRANGER), packet_make(s), REDIRECTED, .out = hop(packet_make(s)));
 		assert_int_equal(count_entries(), 0);
 	}
