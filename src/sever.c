@@ -72,6 +72,7 @@ static void fill(struct condition *condition, const struct shunt_prefix *address
 /* With one address it is asked for twice. The kernel takes one of IPv4 for that of an IPv6 socket that is mapped, too. */
 static void compile(const struct shunt_prefix *addresses, size_t n, struct filter *ret)
 {
+	memset(ret, 0, sizeof(*ret));		/* padding, too, which the kernel is sent */
 	fill(&ret->first, &addresses[0], offsetof(struct filter, second));
 	ret->enough = (struct inet_diag_bc_op){ INET_DIAG_BC_JMP, sizeof(ret->enough), sizeof(ret->enough) + sizeof(ret->second) };
 	fill(&ret->second, &addresses[n - 1], sizeof(ret->second) + 4);		/* beyond the end: none */
