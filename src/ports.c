@@ -108,20 +108,29 @@ static void set_bits(uint64_t bits[static 1024], const struct port_range *range)
 		bits[port / 64] |= 1ULL << port % 64;
 }
 
+static void clear_bits(uint64_t bits[static 1024], const struct port_range *range)
+{
+	for (unsigned port = range->low; port <= range->high; port++)
+		bits[port / 64] &= ~(1ULL << port % 64);
+}
+
 int ports_follow(const struct datapath *datapath, const struct port_range *ranges, size_t n, struct shunt_error *error)
 {
 	const int fd = datapath->fd[MAP_PORTS];
-	uint64_t wanted[1024] = {}, host[1024] = {}, spare[1024];
+	uint64_t wanted[1024] = {}, spare[1024];
 	struct port_range local = {};
 	int r = read_local(&local, error);
 
 	if (r < 0)
 		return r;
-	set_bits(host, &local);
-	for (size_t i = 0; i < n; i++)
+	memset(spare, 0xff, sizeof(spare));
+	clear_bits(spare, &local);
+	for (size_t i = 0; i < n; i++) {
 		set_bits(wanted, &ranges[i]);
-	for (size_t i = 0; i < ELEMENTSOF(spare); i++)
-		spare[i] = ~host[i];
+		/* Who would be left without any was there first. */
+		if (ranges[i].low >= local.low && ranges[i].high <= local.high)
+			set_bits(spare, &ranges[i]);
+	}
 	r = take_reserved(spare, error);
 	if (r < 0)
 		return r;

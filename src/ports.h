@@ -49,7 +49,8 @@ bool ports_are_spare(const struct port_range *range);
 /**
  * ports_follow() - Mark ranges in the map "ports"
  *
- * Without what is the host's own now, by ip_local_port_range or ip_local_reserved_ports, which is unmarked everywhere else, too.
+ * Without what is the host's own now, by ip_local_port_range or ip_local_reserved_ports, which is unmarked everywhere else, too;
+ * but a range that ip_local_port_range has grown over whole stays: its containers would reach nobody any more.
  * The caller has the lock of ports.
  */
 int ports_follow(const struct datapath *datapath, const struct port_range *ranges, size_t n, struct shunt_error *error);
