@@ -104,7 +104,8 @@ static __always_inline struct shunt_flow *masquerade(struct __sk_buff *skb, stru
 static __always_inline bool again(struct __sk_buff *skb, const struct shunt_interface *from, __u32 ifindex, struct packet *packet,
 				  const __u8 *prefers)
 {
-	return from->flags & SHUNT_F_PUBLISHED && (packet->tcp & (TCP_SYN | TCP_ACK)) != TCP_SYN &&
+	return from->flags & SHUNT_F_PUBLISHED && packet->tuple.protocol == IPPROTO_TCP &&
+	       (packet->tcp & (TCP_SYN | TCP_ACK)) != TCP_SYN &&
 	       publish_again(skb, from, packet, (const struct shunt_in6 *)prefers, ifindex) == 0;
 }
 

@@ -14,9 +14,10 @@
  * R2. No other flow gives way to it, not even a dead one: an entry is made where there is none (F1), or is this flow's already, or
  *     nothing is made. So what a container makes up leaves by a port that is its own, to whom no other has a flow with there, or is
  *     masqueraded as ever.
- * R3. Only what would be masqueraded otherwise is asked about, and of TCP no packet that opens a connection: that is B's own. A
- *     datagram may be B's own, too; by its published port it is as well answered. What leaves with the container's address (no
- *     masquerade, or none for R) goes on so: it may be of somebody who asked B by that, whom nobody keeps a flow of.
+ * R3. Only what would be masqueraded otherwise is asked about, and of that TCP alone, and no packet that opens a connection: that is
+ *     B's own, as a datagram may be, which has to have the address that its way prefers, and another when that changes.
+ *     What leaves with the container's address (no masquerade, or none for R) goes on so: it may be of somebody who asked B by
+ *     that, whom nobody keeps a flow of.
  * R4. Rules for what goes out ("allow") come before, as for all that is of no flow. Where they forbid it, R has to speak first.
  *
  * That leaves guesses, and a wrong one is what all were without: the other side resets. If H:h is of all addresses, H is what the

@@ -11,6 +11,7 @@ enum { PUBLIC = 8080, OTHER = 8081, INNER = 80, CLIENT = 50000 };
 static const char *const any[2] = { "0.0.0.0", "::" };
 
 #define EACH_PORT(v6, protocol) EACH_WAY(v6, protocol) if (protocol != IPPROTO_ICMP)
+#define EACH_CONNECTION(v6, protocol) EACH_WAY(v6, protocol) if (protocol == IPPROTO_TCP)
 
 static struct spec asked(int v6, int protocol)
 {
@@ -76,7 +77,7 @@ static void answers_by_its_port(int v6, int protocol)
 
 static void who_speaks_first_is_heard_as_ever(void **state)
 {
-	for EACH_PORT(v6, protocol)
+	for EACH_CONNECTION(v6, protocol)
 		for (int all = 0; all < 2; all++) {
 			struct spec in = asked(v6, protocol), as = leg(protocol, wire[v6], CLIENT, bob[v6], INNER);
 			struct shunt_flow flow, back;
@@ -106,7 +107,7 @@ static void who_speaks_first_is_heard_as_ever(void **state)
 
 static void the_host_s_stack_routes_it_as_well(void **state)
 {
-	for EACH_PORT(v6, protocol) {
+	for EACH_CONNECTION(v6, protocol) {
 		fresh_again(state);
 		may_publish(KERNEL);
 		masquerade(KERNEL, LOW, HIGH);
@@ -130,10 +131,17 @@ static void what_it_begins_itself_is_masqueraded(void **state)
 		assert_in_range(LEAVES(BOB, s), LOW, HIGH);
 		s.sport = INNER;
 		s.flags = SYN;
-		if (protocol == IPPROTO_TCP)
-			assert_in_range(LEAVES(BOB, s), LOW, HIGH);
-		else
-			answers_by_its_port(v6, protocol);	/* where it is as well answered */
+		assert_in_range(LEAVES(BOB, s), LOW, HIGH);
+	}
+}
+
+/* A datagram may be its own, and has the address that its way prefers, wherever else the port is published. */
+static void a_datagram_is_masqueraded(void **state)
+{
+	for (int v6 = 0; v6 < 2; v6++) {
+		fresh_again(state);
+		publish_as(any[v6], v6, IPPROTO_UDP, BOB);
+		is_his_own(v6, IPPROTO_UDP);
 	}
 }
 
@@ -152,7 +160,7 @@ static int socket_at(int v6, int protocol, int port)
 /* R1: "answers" alone is no reason. */
 static void what_could_not_begin_is_not_made_again(void **state)
 {
-	for EACH_PORT(v6, protocol) {
+	for EACH_CONNECTION(v6, protocol) {
 		const char *nobody = v6 ? "2001:db8:77::77" : "192.0.2.201";
 		int fd;
 
@@ -180,7 +188,7 @@ static void what_could_not_begin_is_not_made_again(void **state)
 
 static void rules_are_asked_as_for_its_beginning(void **state)
 {
-	for EACH_PORT(v6, protocol) {
+	for EACH_CONNECTION(v6, protocol) {
 		struct packet p;
 
 		fresh_again(state);
@@ -205,7 +213,7 @@ static void rules_are_asked_as_for_its_beginning(void **state)
 /* R2 */
 static void no_flow_gives_way_to_it(void **state)
 {
-	for EACH_PORT(v6, protocol) {
+	for EACH_CONNECTION(v6, protocol) {
 		const char *other = address_of(STRANGER, v6);
 		struct shunt_flow before, after;
 
@@ -226,7 +234,7 @@ static void no_flow_gives_way_to_it(void **state)
 /* Each member of a service would answer by the same port, but only one of them has been asked. */
 static void of_a_service_the_one_who_was_asked_answers(void **state)
 {
-	for EACH_PORT(v6, protocol) {
+	for EACH_CONNECTION(v6, protocol) {
 		const struct shunt_published_key key = port_of(any[v6], PUBLIC, protocol);
 		struct shunt_published p = { .n = 2 };
 		int answered = 0;
@@ -306,7 +314,7 @@ static void another_container_s_flow_waits_for_it(void **state)
 /* Several ports lead to one: a guess, but who has asked by another is not lost for good. */
 static void of_several_ports_it_is_the_one_that_is_told(void **state)
 {
-	for EACH_PORT(v6, protocol) {
+	for EACH_CONNECTION(v6, protocol) {
 		struct spec in = asked(v6, protocol), as = leg(protocol, wire[v6], CLIENT, bob[v6], INNER), out = due(v6, protocol);
 
 		fresh_again(state);
@@ -325,11 +333,11 @@ static void of_several_ports_it_is_the_one_that_is_told(void **state)
 
 static void fragments_follow_their_first(void **state)
 {
-	struct spec first = said(0, IPPROTO_UDP, BOB), out = due(0, IPPROTO_UDP);
+	struct spec first = said(0, IPPROTO_TCP, BOB), out = due(0, IPPROTO_TCP);
 	struct packet later, want;
 
 	fresh_again(state);
-	publish_as(any[0], 0, IPPROTO_UDP, BOB);
+	publish_as(any[0], 0, IPPROTO_TCP, BOB);
 	first.frag = out.frag = IP4_MF;
 	CHECK(FROM_CT(BOB), packet_make(first), REDIRECTED, .out = hop(packet_make(out)));
 	/* What is behind the first has no header, nor a sum in it. */
@@ -346,6 +354,7 @@ int main(void)
 		AGAIN_TEST(who_speaks_first_is_heard_as_ever),
 		AGAIN_TEST(the_host_s_stack_routes_it_as_well),
 		AGAIN_TEST(what_it_begins_itself_is_masqueraded),
+		AGAIN_TEST(a_datagram_is_masqueraded),
 		AGAIN_TEST(what_could_not_begin_is_not_made_again),
 		AGAIN_TEST(rules_are_asked_as_for_its_beginning),
 		AGAIN_TEST(no_flow_gives_way_to_it),
