@@ -23,9 +23,9 @@
  *     BPF_NOEXIST: of two CPUs that want one, the map's bucket lock picks. Only then its original entry is made, again with
  *     BPF_NOEXIST: of two CPUs with the first two packets of one flow, the second takes its claim back and follows the first.
  * F2. A live flow's port is never given away. An entry is dead once it has been silent for its lifetime (below), or its
- *     container is gone, or has no such port published any more. A dead reply entry is taken over by whoever swaps `seen` for 0 first (compare and exchange), removes
- *     it and claims the key as in F1. A TCP flow that both sides have closed is not live either: its port is taken if no other
- *     of those tried is free.
+ *     container is gone, or has no such port published any more. A dead reply entry is taken over by whoever swaps `seen` for 0
+ *     first (compare and exchange), removes it and claims the key as in F1. A TCP flow that both sides have closed is not live
+ *     either: its port is taken if no other of those tried is free.
  * F3. The maps are LRUs, so an entry can vanish at any time, and must be replaceable. Each packet that finds the clock one
  *     unit on looks at the other entry: it says there that the flow lives, and makes it anew if it is gone. If it has become
  *     somebody else's meanwhile, the flow begins anew. If both are gone, the next packet makes them again, and gets the

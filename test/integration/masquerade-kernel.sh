@@ -36,7 +36,7 @@ done
 background /tmp/push ip netns exec one "$here/nat.py" push 7005
 server=${backgrounds[-1]}
 for host in 10.99.0.1 fd99::1; do
-        gather /tmp/listen ip netns exec beyond "$here/nat.py" listen 5 "$host" 7015 tcp
+        gather /tmp/listen ip netns exec beyond "$here/nat.py" listen 5 "$host" 7015
         forget true
         kill -USR1 "$server"
         check_equal "by $host: a published port that speaks first is heard, when all flows are forgotten" "again 5" \

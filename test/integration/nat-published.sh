@@ -63,7 +63,7 @@ server=${backgrounds[-1]}
 shunt publish web 7015:7005
 listeners=()
 for host in 10.99.0.1 fd99::1; do
-        gather "/tmp/listen.${#listeners[@]}" ip netns exec beyond "$here/nat.py" listen 20 "$host" 7015 tcp
+        gather "/tmp/listen.${#listeners[@]}" ip netns exec beyond "$here/nat.py" listen 20 "$host" 7015
         listeners+=("${backgrounds[-1]}")
 done
 # pushes WHAT: it says a word to all of them

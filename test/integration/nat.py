@@ -13,10 +13,10 @@
                                    answer, and "lost:COUNT"
   nat.py serial COUNT HOST [SPORT] COUNT connections, each after the one before was closed by the server: prints how many ports
                                    they were seen with, and the longest in ms
-  nat.py push PORT                 TCP and UDP, both families: "ready", and who has said a word then hears another one after each
-                                   SIGUSR1, on which "pushed COUNT" is printed
-  nat.py listen COUNT HOST PORT [tcp|udp]  COUNT of those who say such a word and nothing more. Prints "ready", and after each SIGUSR1
-                                   "again HEARD", of those who have heard another one since the last
+  nat.py push PORT                 a server of both families: "ready", and who has connected then hears a word after each SIGUSR1, on
+                                   which "pushed COUNT" is printed
+  nat.py listen COUNT HOST PORT    COUNT connections to it that say nothing. Prints "ready", and after each SIGUSR1 "again HEARD", of
+                                   those that have heard a word since the last
   nat.py speak tcp|udp HOST [SPORT]  a word ten times a second; says "ready". Prints each "ADDRESS PORT" that it is seen with, once;
                                    of TCP the name of the error that ends it, and when killed, after four more
                                    answers, "ANSWERED LOST LONGEST", the last in ms
@@ -182,34 +182,21 @@ def spread(count, host, port):
 
 def push(port):
     tcp = socket.create_server(("::", int(port)), family=socket.AF_INET6, dualstack_ipv6=True, backlog=1024)
-    udp = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
-    udp.bind(("::", int(port)))
-    signal.signal(signal.SIGUSR1, lambda *_: None)
-    wake = socket.socketpair()
-    wake[1].setblocking(False)
-    signal.set_wakeup_fd(wake[1].fileno())
-    connections, peers = [], set()
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+    connections = []
     print("ready", flush=True)
     while True:
-        for sock in select.select([tcp, udp, wake[0]], [], [])[0]:
-            if sock is tcp:
-                connections.append(tcp.accept()[0])
-            elif sock is udp:
-                peers.add(udp.recvfrom(WORD)[1])
-            else:
-                wake[0].recv(1)
-                for connection in connections:
-                    connection.send(b"x" * WORD)
-                for peer in peers:
-                    udp.sendto(b"x" * WORD, peer)
-                print("pushed", len(connections) + len(peers), flush=True)
+        signal.sigwait([signal.SIGUSR1])
+        while select.select([tcp], [], [], 0)[0]:
+            connections.append(tcp.accept()[0])
+        for connection in connections:
+            connection.send(b"x" * WORD)
+        print("pushed", len(connections), flush=True)
 
 
-def listen(count, host, port, kind="tcp"):
+def listen(count, host, port):
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
-    socks = [connect(kind, host, 0, port) for number in range(int(count))]
-    for sock in socks:
-        sock.send(b"x" * WORD)
+    socks = [connect("tcp", host, 0, port) for number in range(int(count))]
     print("ready", flush=True)
     while True:
         signal.sigwait([signal.SIGUSR1])
