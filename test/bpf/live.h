@@ -136,7 +136,7 @@ static inline int setup_live(void **state)
 {
 	(void)state;
 	assert_int_equal(unshare(CLONE_NEWNET), 0);
-	load();
+	load(true);
 	place[WIRE] = open_tap("wire", IFF_TAP);
 	place[TUNNEL] = open_tap("tunnel", IFF_TUN);
 	shell("ip link set lo up");

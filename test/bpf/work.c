@@ -107,10 +107,12 @@ static void a_masqueraded_packet_costs_little_more(void **state)
 /* The verifier has followed all ways through, loops to their last round. */
 static void the_verifier_has_seen_the_end(void **state)
 {
+	struct shunt_bpf *all = shunt_bpf__open_and_load();
 	struct bpf_program *program;
 
 	(void)state;
-	bpf_object__for_each_program(program, skel->obj) {
+	assert_non_null(all);
+	bpf_object__for_each_program(program, all->obj) {
 		struct bpf_prog_info info = { 0 };
 		__u32 size = sizeof(info);
 
@@ -119,6 +121,7 @@ static void the_verifier_has_seen_the_end(void **state)
 			      info.verified_insns, bpf_program__insn_cnt(program));
 		assert_in_range(info.verified_insns, 1, INSTRUCTIONS);
 	}
+	shunt_bpf__destroy(all);
 }
 
 int main(void)

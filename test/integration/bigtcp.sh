@@ -1,4 +1,5 @@
 #!/bin/bash
+# lab: check=stable
 # BIG TCP: packets above 64 KiB pass on every way, of both families, and what they carry arrives whole.
 . "$(dirname "$0")/lib.bash"
 

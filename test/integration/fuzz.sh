@@ -5,7 +5,7 @@
 #   ATTACK_FRAMES   how many each sender sends (50000; 10000 where the machine is emulated)
 #   ATTACK_SEED     which (some that is told)
 #
-# lab: timeout=600 check=stable
+# lab: check=stable
 . "$(dirname "$0")/lib.bash"
 . "$(dirname "$0")/ears.bash"
 

@@ -1,5 +1,5 @@
 #!/bin/bash
-# lab: systemd timeout=300 check=backports
+# lab: systemd check=backports
 # The timer, as `make install` puts it where systemd looks: nobody calls a verb, and all is healed.
 . "$(dirname "$0")/lib.bash"
 

@@ -4,7 +4,7 @@
 #
 #   ATTACK_SECONDS   of each flood (2; 1 where the machine is emulated)
 #
-# lab: timeout=600 check=stable
+# lab: check=stable
 . "$(dirname "$0")/lib.bash"
 . "$(dirname "$0")/ears.bash"
 

@@ -4,7 +4,7 @@
 #
 #   ATTACK_FRAMES, ATTACK_SEED   as in fuzz.sh
 #
-# lab: timeout=600 check=stable
+# lab: check=stable
 . "$(dirname "$0")/lib.bash"
 . "$(dirname "$0")/ears.bash"
 . "$(dirname "$0")/nat.bash"

@@ -1,5 +1,5 @@
 #!/bin/bash
-# lab: systemd timeout=600 check=stable
+# lab: systemd check=stable
 # Machines that are no more than a busybox, without networkd: in a namespace that is complete before them, by hand, and where nspawn cannot start.
 . "$(dirname "$0")/lib.bash"
 . "$(dirname "$0")/nspawn.bash"

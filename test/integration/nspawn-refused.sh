@@ -1,5 +1,5 @@
 #!/bin/bash
-# lab: systemd timeout=600 check=stable
+# lab: systemd check=stable
 # What fails before, in or behind nspawn fails whole; disable takes back what enable wrote; and what is refused says why.
 . "$(dirname "$0")/lib.bash"
 . "$(dirname "$0")/nspawn.bash"

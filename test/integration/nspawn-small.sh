@@ -1,5 +1,5 @@
 #!/bin/bash
-# lab: systemd timeout=600 check=backports
+# lab: systemd check=backports
 # Machines that are no more than a busybox, without networkd: what happens around them, and six at once.
 . "$(dirname "$0")/lib.bash"
 . "$(dirname "$0")/nspawn.bash"

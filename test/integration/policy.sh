@@ -1,5 +1,5 @@
 #!/bin/bash
-# lab: timeout=400 check=stable
+# lab: check=stable
 # What a network's file lets flows be: which leave with the container's own address, which may begin at all, in both directions.
 . "$(dirname "$0")/lib.bash"
 

@@ -1,5 +1,5 @@
 #!/bin/bash
-# lab: systemd alone reboots timeout=600 check=stable
+# lab: systemd alone reboots check=stable
 # The power fails while all kinds of containers are attached, and the host boots again. What is to start with the host starts, with
 # its network; what is there still, a bundle, is started; what is new has the same ID. Each has the addresses and ports that it
 # had, and nothing of before is in the way.

@@ -1,5 +1,5 @@
 #!/bin/bash
-# lab: timeout=300 check=stable
+# lab: timeout=900 check=stable
 # Another version takes over under load: with other programs, and with maps of another layout. What flows flows on.
 . "$(dirname "$0")/lib.bash"
 
