@@ -1,4 +1,5 @@
 #!/bin/bash
+# lab: check=stable
 # "routing": "kernel": the host's packet filter sees every packet with the container's own address, and masquerade works
 # all the same, behind it. Who is not let through to a container, or sends too much at once, is told, in words that he knows.
 . "$(dirname "$0")/lib.bash"

@@ -1,4 +1,5 @@
 #!/bin/bash
+# lab: check=stable
 # Paths narrower than their ends: whoever sends too much is told how much fits, and streams find their size.
 . "$(dirname "$0")/lib.bash"
 

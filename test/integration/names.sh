@@ -1,4 +1,5 @@
 #!/bin/bash
+# lab: check=stable
 # Names: a container's resolv.conf where the host's names a resolver on its own loopback, which is nobody inside. `run` sees to
 # it by itself; for runc, crun and podman it is the line that the manual page gives.
 . "$(dirname "$0")/lib.bash"

@@ -1,4 +1,5 @@
 #!/bin/bash
+# lab: check=backports
 # Networks by their files: who reaches whom, who gets out and how, and what happens when one is full.
 . "$(dirname "$0")/lib.bash"
 

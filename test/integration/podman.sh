@@ -1,4 +1,5 @@
 #!/bin/bash
+# lab: check=backports
 # Real podman with the files that `make install` puts where podman looks for hooks.
 . "$(dirname "$0")/lib.bash"
 

@@ -1,4 +1,5 @@
 #!/bin/bash
+# lab: check=backports
 # One port, many containers: each gets its share, one that stops takes only its own flows, and what disagrees is refused.
 . "$(dirname "$0")/lib.bash"
 

@@ -1,4 +1,5 @@
 #!/bin/bash
+# lab: check=stable
 # Whom of the host's own processes a container's end leaves without a peer: they hear of it at once, and whoever gets its
 # addresses hears nothing of them.
 . "$(dirname "$0")/lib.bash"
