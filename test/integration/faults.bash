@@ -13,7 +13,7 @@ entries=$here/../../build/test/faults/entries
 # Without sanitizers, whose own calls are nobody's business.
 PATH=$(realpath "$here/../../build"):$PATH
 counted=(-c) stride=4
-[ "${LAB_KERNEL:-native}" = native ] || stride=5
+[ "${LAB_KERNEL:-native}" = native ] || stride=9
 case ${SHUNT_FAULTS:-} in
 changes) stride=1 ;;
 calls | all) counted=() stride=1 ;;

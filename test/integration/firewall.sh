@@ -1,4 +1,5 @@
 #!/bin/bash
+# lab: check=stable
 # What the host filters and tracks is none of the containers' business: no packet of theirs passes its FORWARD chain or
 # its connection tracking, and no setting of the host is changed.
 . "$(dirname "$0")/lib.bash"

@@ -1,5 +1,5 @@
 #!/bin/bash
-# lab: systemd check=stable
+# lab: systemd check=backports
 # Machines that are no more than a busybox, without networkd: in a namespace that is complete before them, by hand, and where nspawn cannot start.
 . "$(dirname "$0")/lib.bash"
 . "$(dirname "$0")/nspawn.bash"

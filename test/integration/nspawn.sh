@@ -1,5 +1,5 @@
 #!/bin/bash
-# lab: systemd
+# lab: systemd check=backports
 # Debian machines under the real systemd-nspawn@.service, with private users, over a netkit pair: what a user gets
 # from `shunt nspawn enable` and `machinectl start`, and that nothing is left however a machine ends.
 . "$(dirname "$0")/lib.bash"

@@ -1,4 +1,5 @@
 #!/bin/bash
+# lab: check=stable
 # Containers of real crun and runc with our hook in config.json.
 . "$(dirname "$0")/lib.bash"
 

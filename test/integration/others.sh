@@ -1,5 +1,5 @@
 #!/bin/bash
-# lab: check=stable
+# lab: check=backports
 # Side by side with others on one host: podman's own bridge, Docker's rules and a container behind them, firewalld's, and
 # whoever flushes them all. Each reaches out and is reached as it would be alone, and none touches what the other has made.
 . "$(dirname "$0")/lib.bash"

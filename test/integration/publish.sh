@@ -1,4 +1,5 @@
 #!/bin/bash
+# lab: check=backports
 # Published ports as the host itself reaches them, who may have which, and how they end.
 . "$(dirname "$0")/lib.bash"
 

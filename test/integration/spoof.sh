@@ -1,4 +1,5 @@
 #!/bin/bash
+# lab: check=stable
 # Root in a container sends by whatever name he likes, and nobody but the counter ever hears of it.
 . "$(dirname "$0")/lib.bash"
 
