@@ -16,6 +16,6 @@
  */
 int udev_wait(const char *interface, struct shunt_error *error);
 
-#define UDEV_SECONDS 20
+#define UDEV_SECONDS 60
 
 #endif
