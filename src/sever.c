@@ -26,6 +26,10 @@
  * What is ended is named by its addresses and ports, and its cookie, without which another socket that would get the peer's
  * packets by now could be meant: one that hears everybody, say. Two UDP sockets can share all of the former, by SO_REUSEADDR;
  * then only that one is found which hears, and the other once that is gone: so the list is made again as long as it gets shorter.
+ * The kernel lists them in the order in which it finds them, or just the other way round, which would be one for each list: so
+ * every other list is gone through from its end.
+ *
+ * Who is bound to another device than the container's host end speaks to somebody else who has that address there.
  *
  * A kernel without CONFIG_INET_DIAG_DESTROY, or without the modules tcp_diag and udp_diag, cannot do it, and somebody's sandbox may
  * forbid it: that is no reason to keep a dead container's address, and doctor tells. Whatever else fails may not fail the next
@@ -102,9 +106,9 @@ static int end(struct netlink *netlink, struct inet_diag_req_v2 *request, struct
 	return netlink_call(netlink, msg, NULL, NULL, error);
 }
 
-/* One list of sockets, ended. Return: 1 if it may be worth another look, 0, or an errno */
+/* One list of sockets, ended, from its start or its end. Return: 1 if it may be worth another look, 0, or an errno */
 static int round_of(struct netlink *netlink, const struct inet_diag_req_v2 *request, const struct filter *filter,
-		    struct shunt_error *error)
+		    uint32_t ifindex, bool backwards, struct shunt_error *error)
 {
 	size_t ended = 0, missed = 0;
 	struct list list = {};
@@ -114,7 +118,9 @@ static int round_of(struct netlink *netlink, const struct inet_diag_req_v2 *requ
 		struct inet_diag_req_v2 one = *request;
 		struct shunt_error words;
 
-		one.id = list.sockets[i].id;
+		one.id = list.sockets[backwards ? list.n - 1 - i : i].id;
+		if (one.id.idiag_if != 0 && one.id.idiag_if != ifindex)
+			continue;
 		r = end(netlink, &one, &words);
 		ended += r >= 0;
 		missed += r == -ENOENT;
@@ -134,7 +140,7 @@ static bool is_lasting(int r)
 	return r == -ENOENT || r == -EOPNOTSUPP || r == -EPROTONOSUPPORT || r == -EPERM || r == -EACCES;
 }
 
-int sever(const struct shunt_prefix *addresses, size_t n, struct shunt_error *error)
+int sever(const struct shunt_prefix *addresses, size_t n, uint32_t ifindex, struct shunt_error *error)
 {
 	static const uint8_t protocols[] = { IPPROTO_TCP, IPPROTO_UDP };
 	static const uint8_t families[] = { AF_INET, AF_INET6 };
@@ -154,7 +160,7 @@ int sever(const struct shunt_prefix *addresses, size_t n, struct shunt_error *er
 		};
 
 		for (unsigned rounds = ROUNDS_MAX; rounds > 0; rounds--) {
-			r = round_of(netlink, &request, &filter, error);
+			r = round_of(netlink, &request, &filter, ifindex, rounds % 2, error);
 			if (r <= 0)
 				break;
 		}

@@ -12,6 +12,7 @@
 #include "owner.h"
 #include "policy.h"
 #include "publish.h"
+#include "route.h"
 #include "sever.h"
 #include "uplinks.h"
 
@@ -65,9 +66,11 @@ static int sever_from_host(struct shunt_instance *instance, const struct shunt_e
 		r = address_is_of(&instance->datapath, &own[n], endpoint->host);
 		if (r < 0)
 			return shunt_fail(error, r, "cannot look an address up: %s", strerror(-r));
-		n += r > 0;
+		/* Its own route went with its device. One that is left is somebody else's, for whom an attach was refused. */
+		if (r > 0 && route_exists(instance->host, &own[n]) <= 0)
+			n++;
 	}
-	return sever(own, n, error);
+	return sever(own, n, endpoint->ifindex, error);
 }
 
 int endpoint_remove_traces(struct shunt_instance *instance, const struct shunt_endpoint_key *key, const char *host,

@@ -57,6 +57,20 @@ for end in detached dead anew; do
         [ $heir = old ] || ip netns del heir
 done
 
+echo "# an attach that is refused"
+beyond ip addr add 10.207.5.5/32 dev lo
+ip route add 10.207.5.5/32 via 10.99.0.2
+ip netns add late
+touch /tmp/clinging
+background /tmp/clings "$here/ports.py" cling /tmp/clinging tcp 10.207.5.5 7000 tcp 10.207.5.5 7000
+cling=${backgrounds[-1]}
+refuse 'File exists' shunt attach late --netns /run/netns/late --driver "$driver" --address 10.207.5.5
+rm /tmp/clinging
+wait "$cling"
+check_equal "who speaks to the machine that has the address goes on" "2 0" "$(grep -c 'gets far' /tmp/clings) $(grep -c hears /tmp/clings || true)"
+ip route del 10.207.5.5/32
+ip netns del late
+
 finish_background
 shunt detach web
 nothing_left

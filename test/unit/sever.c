@@ -3,6 +3,7 @@
 #include "unit-netns.h"
 
 #include <arpa/inet.h>
+#include <net/if.h>
 
 #include "address.h"
 #include "sever.h"
@@ -72,6 +73,8 @@ static int fresh_addresses(void **state)
 	return 0;
 }
 
+#define HOST_END 77	/* a device that is gone */
+
 static void sever_all(const char *first, const char *second)
 {
 	struct shunt_prefix addresses[2];
@@ -80,7 +83,7 @@ static void sever_all(const char *first, const char *second)
 	assert_int_equal(prefix_parse(first, &addresses[0]), 0);
 	if (second)
 		assert_int_equal(prefix_parse(second, &addresses[1]), 0);
-	assert_done(sever(addresses, second ? 2 : 1, &error), &error);
+	assert_done(sever(addresses, second ? 2 : 1, HOST_END, &error), &error);
 }
 
 static void who_speaks_to_it_is_told_and_nobody_else(void **state)
@@ -126,7 +129,7 @@ static void sockets_that_share_addresses_and_ports_are_all_told(void **state)
 	(void)state;
 	for (size_t i = 0; i < ELEMENTSOF(to) * 2; i++) {
 		const char *peer = to[i / 2];
-		int fds[4];
+		int fds[40];
 
 		for (size_t k = 0; k < ELEMENTSOF(fds); k++)
 			fds[k] = speaker(SOCK_DGRAM, peer, 5000);
@@ -140,13 +143,32 @@ static void sockets_that_share_addresses_and_ports_are_all_told(void **state)
 	}
 }
 
+/* By a device of the host's, it is another machine that has that address. */
+static void who_is_bound_to_another_device_speaks_to_another(void **state)
+{
+	const uint32_t lo = if_nametoindex("lo");
+	struct shunt_prefix address;
+	struct shunt_error error;
+	int fd = speaker(SOCK_DGRAM, "127.0.0.2", 0);
+
+	(void)state;
+	assert_system(setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, "lo", 2) == 0, "SO_BINDTODEVICE");
+	speaks(fd, "127.0.0.2");
+	sever_all("127.0.0.2", NULL);
+	assert_int_equal(error_of(fd), 0);
+	assert_int_equal(prefix_parse("127.0.0.2", &address), 0);
+	assert_done(sever(&address, 1, lo, &error), &error);
+	assert_int_equal(error_of(fd), ECONNABORTED);
+	close(fd);
+}
+
 static void nobody_is_told_for_no_address(void **state)
 {
 	int fd = speaker(SOCK_DGRAM, "127.0.0.2", 0);
 
 	(void)state;
 	speaks(fd, "127.0.0.2");
-	assert_int_equal(sever(NULL, 0, NULL), 0);
+	assert_int_equal(sever(NULL, 0, HOST_END, NULL), 0);
 	assert_int_equal(error_of(fd), 0);
 	close(fd);
 }
@@ -164,6 +186,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		on_fresh_addresses(who_speaks_to_it_is_told_and_nobody_else),
 		on_fresh_addresses(sockets_that_share_addresses_and_ports_are_all_told),
+		on_fresh_addresses(who_is_bound_to_another_device_speaks_to_another),
 		on_fresh_addresses(nobody_is_told_for_no_address),
 		on_fresh_addresses(this_kernel_can),
 	};
