@@ -153,7 +153,7 @@ def way(peers):
     host = peers["host"]["functions"]
     cost = {p: {n: f[0] for n, f in r["functions"].items()} for p, r in peers.items()}
     names = {n for c in cost.values() for n in c}
-    widest = sorted(names, key=lambda n: -max(abs(c.get(n, 0) - host.get(n, [0])[0]) for c in cost.values()))
+    widest = sorted(sorted(names), key=lambda n: -max(abs(c.get(n, 0) - host.get(n, [0])[0]) for c in cost.values()))
     for name in widest[:LINES]:
         row(f"`{name}`", [f"{cost[p].get(name, 0):.0f}" for p in peers])
 

@@ -56,6 +56,7 @@ def table(path):
     for p in results["programs"]:
         print(f"| {p['program']} | {p['what']} | {p['ns'][1]} ({p['ns'][0]}-{p['ns'][2]}) |")
     print(f"\n### In real time: share of the host's speed, {results['rounds']} interleaved rounds, median (quartiles)\n")
+    print("Both ends on one CPU; cni-bridge masquerades, shunt-veth does not.\n")
     tests = list(results["shares"]["host"])
     print(f"| | {' | '.join(tests)} |\n|---|{'---:|' * len(tests)}")
     for peer, shares in results["shares"].items():
