@@ -15,7 +15,8 @@
  *	When: behind the device, whose removal took longer than a connect() that was led there before its port went; and
  *	before the address is anybody else's. A teardown that is killed before its end is done again, this included.
  *	Whose: every endpoint's that had a device, published or not. It may have been until a moment ago, and what
- *	was connected to the address itself would reach the heir all the same.
+ *	was connected to the address itself would reach the heir all the same. But not where the host has a route to that
+ *	very address still: it is somebody else's, for whom the attach was refused (teardown.c).
  *	Not: TIME_WAIT, which says nothing of its own; listeners; UDP sockets without a peer, which ask anew for each datagram.
  *	Nor what other network namespaces have: their way is from one container to the other, and not by the host.
  *
