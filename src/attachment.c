@@ -2,6 +2,7 @@
 #include "attachment.h"
 
 #include "address.h"
+#include "expedite.h"
 #include "forward.h"
 #include "ipam.h"
 #include "registry.h"
@@ -160,6 +161,7 @@ static int configure_container(struct attachment *a, struct shunt_error *error)
 
 int attachment_attach_programs(struct attachment *a, struct shunt_error *error)
 {
+	_expedited_(a->instance);
 	int r = datapath_attach(&a->instance->datapath, a->instance->state, &a->endpoint, error);
 
 	if (r < 0 || !a->driver->gate)

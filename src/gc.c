@@ -5,6 +5,7 @@
 #include <fcntl.h>
 
 #include "endpoint.h"
+#include "expedite.h"
 #include "mend.h"
 #include "policy.h"
 #include "ports.h"
@@ -187,27 +188,16 @@ static int collect_remains(const char *state, struct shunt_error *error)
 	return r < 0 ? r : mend_orphans(host, NULL, 0, error);
 }
 
-int shunt_gc(const char *state, struct shunt_gc_result *ret, struct shunt_error *error)
+/* With all that is shared in place. Return: as shunt_gc() */
+static int collect(struct shunt_instance *instance, struct shunt_gc_result *ret, struct shunt_error *error)
 {
-	_cleanup_(shunt_closep) struct shunt_instance *instance = NULL;
-	struct shunt_gc_result result = {};
-	int r = shunt_open(state, false, &instance, error);
-	int first;
+	int r, first;
 
-	if (r == -ENOENT) {
-		r = collect_remains(state, error);
-		if (r < 0)
-			return r;
-		result.endpoints = (unsigned)r;
-		*ret = result;
-		return 0;
-	}
-	if (r < 0)
-		return r;
-	first = endpoint_collect(instance, &result.endpoints, error);
+	expedite_mend(instance);
+	first = endpoint_collect(instance, &ret->endpoints, error);
 	r = endpoint_collect_unfinished(instance, first < 0 ? NULL : error);
 	first = first < 0 ? first : r;
-	r = mend_endpoints(instance, &result.mended, &result.endpoints, first < 0 ? NULL : error);
+	r = mend_endpoints(instance, &ret->mended, &ret->endpoints, first < 0 ? NULL : error);
 	first = first < 0 ? first : r;
 	r = sweep_directories(instance, first < 0 ? NULL : error);
 	first = first < 0 ? first : r;
@@ -219,11 +209,32 @@ int shunt_gc(const char *state, struct shunt_gc_result *ret, struct shunt_error 
 	first = first < 0 ? first : r;
 	if (first < 0)
 		return first;
-	result.uplinks = (unsigned)r;
+	ret->uplinks = (unsigned)r;
 	r = unload(instance, error);
 	if (r < 0)
 		return r;
-	result.unloaded = r;
-	*ret = result;
+	ret->unloaded = r;
 	return 0;
+}
+
+int shunt_gc(const char *state, struct shunt_gc_result *ret, struct shunt_error *error)
+{
+	_cleanup_(shunt_closep) struct shunt_instance *instance = NULL;
+	struct shunt_gc_result result = {};
+	int r = shunt_open(state, false, &instance, error);
+
+	if (r == -ENOENT) {
+		r = collect_remains(state, error);
+		if (r < 0)
+			return r;
+		result.endpoints = (unsigned)r;
+		*ret = result;
+		return 0;
+	}
+	if (r < 0)
+		return r;
+	r = collect(instance, &result, error);
+	if (r >= 0)
+		*ret = result;
+	return r;
 }

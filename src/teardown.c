@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 
+#include "expedite.h"
 #include "ipam.h"
 #include "names.h"
 #include "owner.h"
@@ -85,6 +86,13 @@ int endpoint_remove_traces(struct shunt_instance *instance, const struct shunt_e
 	return r < 0 ? shunt_fail(error, r, "cannot remove an entry of what is unfinished: %s", strerror(-r)) : 0;
 }
 
+static int delete_device(struct shunt_instance *instance, uint32_t ifindex, struct shunt_error *error)
+{
+	_expedited_(instance);
+
+	return link_delete(instance->host, ifindex, error);
+}
+
 int endpoint_teardown(struct shunt_instance *instance, const struct shunt_endpoint_key *key,
 		      const struct shunt_endpoint *endpoint, bool keep_addresses, struct shunt_error *error)
 {
@@ -107,7 +115,7 @@ int endpoint_teardown(struct shunt_instance *instance, const struct shunt_endpoi
 	/* Where it cannot be said whether the device is there, its filter stays. */
 	r = endpoint_find_host(instance, key, endpoint, &ifindex, error);
 	if (r > 0)
-		r = link_delete(instance->host, ifindex, error);
+		r = delete_device(instance, ifindex, error);
 	if (r >= 0)
 		r = datapath_detach(instance->state, endpoint->host, error);
 	/* Behind the device: its program drops what it does not know, but counts while it does. */

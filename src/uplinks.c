@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 
+#include "expedite.h"
 #include "names.h"
 #include "route.h"
 
@@ -132,6 +133,7 @@ static int raise(struct shunt_instance *instance, struct link_state *uplink, con
 static int ensure(struct shunt_instance *instance, uint32_t ifindex, bool egress, const uint32_t *want,
 		  struct uplink_limits *limits, struct shunt_error *error)
 {
+	_expedited_(instance);
 	struct link_state uplink;
 	int r = link_get(instance->host, NULL, ifindex, &uplink, error);
 
@@ -196,6 +198,7 @@ int uplinks_ensure(struct shunt_instance *instance, const struct shunt_network *
 
 static int leave(struct shunt_instance *instance, uint32_t ifindex, struct shunt_error *error)
 {
+	_expedited_(instance);
 	int r = big_restore(instance, ifindex, error);
 
 	if (r < 0)
