@@ -30,11 +30,13 @@ B := build
 # make V=1 shows commands whole; else one short line each.
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-8s %s\n' '$1' '$@')
-PACKAGES := libbpf libnl-3.0 libsystemd libcap
+PACKAGES := libnl-3.0 libsystemd libcap
 CFLAGS ?= -O2 -g
 CFLAGS += -std=gnu17 -Wall -Wextra -Werror -Wshadow -Wmissing-prototypes -Wno-missing-field-initializers
-CPPFLAGS += -D_GNU_SOURCE -Iinclude -Isrc -Ihooks -I$(B) $(shell $(PKGCONF) --cflags $(PACKAGES))
+CPPFLAGS += -D_GNU_SOURCE -Iinclude -Isrc -Ihooks -I$(B) $(shell $(PKGCONF) --cflags $(PACKAGES) libbpf)
 LDLIBS += $(shell $(PKGCONF) --libs $(PACKAGES))
+# shunt itself loads it when it needs it.
+LIBBPF := $(shell $(PKGCONF) --libs libbpf)
 # make SANITIZE=1 B=build/sanitized: the same with what ends it at the first slip, and says so in $(B)/finding.PID.
 ifdef SANITIZE
 CFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
@@ -96,12 +98,12 @@ $(B)/hooks/nspawn-text.o: $(wildcard units/*)
 $(B)/test/unit/%: test/unit/%.c $(ENGINE)
 	@mkdir -p $(@D)
 	$(call say,TEST)
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -o $@ $< $(ENGINE) $(LDLIBS) -lcmocka
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -o $@ $< $(ENGINE) $(LDLIBS) $(LIBBPF) -lcmocka
 
 $(B)/test/bpf/%: test/bpf/%.c $(wildcard test/bpf/*.h)
 	@mkdir -p $(@D)
 	$(call say,TEST)
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -o $@ $< $(LDLIBS) -lcmocka
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -o $@ $< $(LDLIBS) $(LIBBPF) -lcmocka
 
 $(B)/test/attack/%: test/attack/%.c $(wildcard test/attack/*.h)
 	@mkdir -p $(@D)
@@ -111,12 +113,12 @@ $(B)/test/attack/%: test/attack/%.c $(wildcard test/attack/*.h)
 $(B)/test/faults/%: test/faults/%.c
 	@mkdir -p $(@D)
 	$(call say,TEST)
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -o $@ $< $(LDLIBS)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -o $@ $< $(LDLIBS) $(LIBBPF)
 
 $(B)/bench/%: test/bench/%.c test/bench/mark.h $(wildcard test/bpf/*.h)
 	@mkdir -p $(@D)
 	$(call say,BENCH)
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< $(LDLIBS) -lcmocka
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< $(LDLIBS) $(LIBBPF) -lcmocka
 
 # A plugin of QEMU's.
 $(B)/bench/%.so: test/bench/%.c test/bench/mark.h
@@ -133,7 +135,7 @@ $(B)/fuzz/%.o: %.c $(B)/shunt.skel.h
 $(B)/test/fuzz/%: test/fuzz/%.c $(FUZZ_ENGINE)
 	@mkdir -p $(@D)
 	$(call say,LINK)
-	$(Q)$(CLANG) $(CPPFLAGS) $(FUZZ_CFLAGS),fuzzer -MMD -MP -o $@ $< $(FUZZ_ENGINE) $(LDLIBS)
+	$(Q)$(CLANG) $(CPPFLAGS) $(FUZZ_CFLAGS),fuzzer -MMD -MP -o $@ $< $(FUZZ_ENGINE) $(LDLIBS) $(LIBBPF)
 
 # Other versions, for an upgrade to meet.
 $(B)/next/%/build/shunt: $(SOURCES) $(wildcard src/*.h hooks/*.h bpf/* include/*/* units/*) test/upgrade/build

@@ -93,10 +93,8 @@ static int check_meta(const char *state, int meta_fd, struct shunt_error *error)
 int datapath_check(const char *state, struct shunt_error *error)
 {
 	char path[PATH_MAX];
-	_cleanup_close_ int meta = -EBADF;
+	_cleanup_close_ int meta = bpf_obj_get(object_path(state, "datapath", MAP_META, path));
 
-	loader_quiet();
-	meta = bpf_obj_get(object_path(state, "datapath", MAP_META, path));
 	if (meta < 0)
 		return shunt_fail(error, -errno, errno == ENOENT ? "%s: nothing is attached here" : "%s: %m", path);
 	return check_meta(state, meta, error);

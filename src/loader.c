@@ -10,6 +10,7 @@
 #include <sys/utsname.h>
 #include <time.h>
 
+#include "libbpf.h"
 #include "shunt.skel.h"
 #include "util.h"
 #include "version.h"
@@ -26,16 +27,14 @@ static int keep_words(enum libbpf_print_level level, const char *format, va_list
 	return 0;
 }
 
-void loader_quiet(void)
-{
-	libbpf_set_print(keep_words);
-}
-
 int loader_open(struct shunt_bpf **ret, struct shunt_error *error)
 {
 	struct shunt_bpf *loader;
+	int r = libbpf_open(error);
 
-	loader_quiet();
+	if (r < 0)
+		return r;
+	libbpf_set_print(keep_words);
 	libbpf_words[0] = '\0';
 	loader = shunt_bpf__open();
 	if (!loader)

@@ -11,10 +11,7 @@ struct shunt_bpf;
 struct bpf_map;
 struct btf;
 
-/* From here on libbpf keeps to itself what it would print; a load that fails says what it said first. */
-void loader_quiet(void);
-
-/* Reads the object; nothing of it is in the kernel yet. *ret is the caller's to loader_close(). */
+/* Reads the object; nothing of it is in the kernel yet. *ret is the caller's to loader_close(). A load that fails says why. */
 int loader_open(struct shunt_bpf **ret, struct shunt_error *error);
 void loader_closep(struct shunt_bpf **loader);
 

@@ -25,6 +25,12 @@ unshare --net sleep 1000 &
 pid=$!
 eventually sh -c "! [ /proc/$pid/ns/net -ef /proc/self/ns/net ]"
 
+echo "# what only the first of a host needs"
+library=$(ldconfig -p | sed -n 's/.*libbpf\.so\.1 .*=> //p')
+mount --bind /dev/null "$library"
+refuse 'install libbpf' attach
+umount "$library"
+
 echo "# the state on standard input"
 refuse 'JSON' hook createRuntime 'hello'
 refuse 'JSON' hook createRuntime '{"id":"box"'
