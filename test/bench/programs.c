@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 /*
  * programs.c - nanoseconds of each BPF program for an ordinary packet, compiled and on this machine's CPU, by
- * BPF_PROG_TEST_RUN: without the driver, the redirect that it asks for, and all else of the kernel.
+ * BPF_PROG_TEST_RUN: without the driver, the redirect that it asks for, and all else of the kernel. Which always has Ethernet
+ * headers, and runs no program of sockets: from_wire_l3 and to_wire_l3 are as from_wire by the long way, and to_wire.
  *
  * Prints for each one line: bench-program {"program": ..., "what": ..., "ns": [LOWER QUARTILE, MEDIAN, UPPER QUARTILE]}.
  * A program that does nothing says what the clock and the call cost; it is in all of them.
@@ -16,7 +17,7 @@ static struct turn {
 	struct __sk_buff ctx;
 	struct packet packet;
 	uint32_t took[ROUNDS];
-} turns[16];
+} turns[40];
 static size_t n_turns;
 
 static int nothing(void)
@@ -54,16 +55,22 @@ static int by_size(const void *a, const void *b)
 static void each_program_takes_its_time(void **state)
 {
 	static const char *const plain[2] = { "10.210.0.2", "fd10::2" };	/* STRANGER's, who is not masqueraded */
-	static const char *const whats[2][5] = {
+	static const char *const whats[2][9] = {
 		{ "to another machine, IPv4", "the same, masqueraded", "to another container, IPv4", "from another machine, IPv4",
-		  "the same, to one that is masqueraded" },
+		  "the same, to one that is masqueraded", "to another machine, IPv4, by the long way",
+		  "from another machine, IPv4, by the long way", "from the host, IPv4", "routed by the kernel, masqueraded, IPv4" },
 		{ "to another machine, IPv6", "the same, masqueraded", "to another container, IPv6", "from another machine, IPv6",
-		  "the same, to one that is masqueraded" },
+		  "the same, to one that is masqueraded", "to another machine, IPv6, by the long way",
+		  "from another machine, IPv6, by the long way", "from the host, IPv6", "routed by the kernel, masqueraded, IPv6" },
 	};
+	const struct hook gate = { "gate", skel->progs.shunt_gate, .ifindex = UPLINK };
+	const struct hook to_wire = { "to_wire", skel->progs.shunt_to_wire, .ifindex = UPLINK };
 
 	(void)state;
+	masquerade(KERNEL, LOW, HIGH);
 	/* Those that remember what the packet before was like, as they do under load. */
 #define ADD(what, hook, packet) add(what, hook, bpf_program__fd(quick_one(hook.program)), packet)
+#define ADD_LONG(what, hook, packet) add(what, hook, bpf_program__fd(hook.program), packet)
 	add("nothing", (struct hook){ "nothing", NULL, .ifindex = UPLINK }, nothing(),
 	    arriving(leg(IPPROTO_UDP, WIRE4, 53, HOST4, 53)));
 	for (int v6 = 0; v6 < 2; v6++) {
@@ -75,8 +82,14 @@ static void each_program_takes_its_time(void **state)
 		ADD(whats[v6][2], FROM_CT(ALICE), packet_make(leg(IPPROTO_UDP, alice[v6], 5000, bob[v6], 53)));
 		ADD(whats[v6][3], FROM_WIRE(), arriving(leg(IPPROTO_UDP, wire[v6], 53, plain[v6], 5000)));
 		ADD(whats[v6][4], FROM_WIRE(), arriving(leg(IPPROTO_UDP, wire[v6], 53, host[v6], port)));
+		ADD_LONG(whats[v6][5], FROM_CT(STRANGER), packet_make(leg(IPPROTO_UDP, plain[v6], 5000, wire[v6], 53)));
+		ADD_LONG(whats[v6][6], FROM_WIRE(), arriving(leg(IPPROTO_UDP, wire[v6], 53, plain[v6], 5000)));
+		ADD(whats[v6][7], TO_CT(), packet_make(leg(IPPROTO_UDP, host[v6], 53, plain[v6], 5000)));
+		ADD(whats[v6][8], to_wire, packet_make(leg(IPPROTO_UDP, address_of(KERNEL, v6), 5000, wire[v6], 53)));
 	}
 	ADD("for nobody of ours, IPv4", FROM_WIRE(), arriving(leg(IPPROTO_UDP, WIRE4, 53, HOST4, 53)));
+	ADD("of nobody of ours, IPv4", to_wire, packet_make(leg(IPPROTO_UDP, HOST4, 53, WIRE4, 53)));
+	ADD("from a container's end of veth", gate, packet_make(leg(IPPROTO_UDP, plain[0], 5000, WIRE4, 53)));
 
 	/* Interleaved, in batches: a cache is warm as under load, and what happens to the machine happens to all. */
 	for (size_t round = 0; round < ROUNDS; round += BATCH)
