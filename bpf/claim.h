@@ -6,6 +6,7 @@
 #define SHUNT_BPF_CLAIM_H
 
 #include "flow.h"
+#include "publish.h"
 
 /* Return: whether a socket of the host would receive a packet of this tuple (F4). */
 __global int host_listens(struct __sk_buff *skb, const struct shunt_tuple *tuple)
@@ -106,6 +107,12 @@ static __always_inline int take_port(struct __sk_buff *skb, struct attempt *a)
 	return entry_make(&a->key, &a->reply, BPF_NOEXIST) ? -1 : 0;
 }
 
+/* Return: whether a flow may leave from a port. One that is published for somebody gets its first answers, should the flow be lost. */
+static __always_inline bool may_have(const struct attempt *a, __u32 port)
+{
+	return a->ranged ? may_leave_from(a->key.protocol, port) : !port_published(bpf_htons(port), a->key.protocol);
+}
+
 /* Claims one port for the reply's entry (F1, F2). Return: 0, or negative if it is not to be had. */
 __global int try_port(struct __sk_buff *skb, struct attempt *a, __u32 port)
 {
@@ -114,7 +121,7 @@ __global int try_port(struct __sk_buff *skb, struct attempt *a, __u32 port)
 	if (!a)
 		return -1;
 	a->key.dport = bpf_htons(port);
-	if (a->ranged && !may_leave_from(a->key.protocol, port))
+	if (!may_have(a, port))
 		return -1;
 	taken = entry_find(&a->key);
 	if (taken) {
@@ -233,7 +240,7 @@ static __always_inline struct shunt_flow *flow_make(struct __sk_buff *skb, const
 
 	a->reply.state = a->original.state & ~SHUNT_FLOW_ORIGINAL;
 	a->key.dport = bpf_htons(port);
-	if (!port ? claim_port(skb, a, tuple) : (a->ranged && !may_leave_from(a->key.protocol, port)) || take_port(skb, a))
+	if (!port ? claim_port(skb, a, tuple) : !may_have(a, port) || take_port(skb, a))
 		return NULL;
 	invert(&a->original.to, &a->key);
 	if (likely(entry_make(tuple, &a->original, BPF_NOEXIST) == 0))

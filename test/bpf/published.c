@@ -163,6 +163,9 @@ static void another_container_reaches_it_by_the_host_s_address(void **state)
 		/* One that is not masqueraded keeps its port where it can. */
 		assert_int_equal(hairpin(STRANGER, BOB, v6, protocol, OUTSIDE), OUTSIDE);
 		assert_int_not_equal(hairpin(STRANGER, BOB, v6, protocol, INSIDE), INSIDE);
+		/* Nor has it one whose answers would be begun as flows to a third, were this one lost. */
+		publish(host[v6], CLIENT, protocol, KERNEL, address_of(KERNEL, v6), INNER);
+		assert_int_not_equal(hairpin(STRANGER, BOB, v6, protocol, CLIENT), CLIENT);
 	}
 }
 
