@@ -87,10 +87,10 @@ void link_number_netns(struct netlink *host, int netns_fd)
 	_cleanup_nlmsg_ struct nl_msg *msg = nlmsg_alloc_simple(RTM_NEWNSID, 0);
 	const struct rtgenmsg header = { .rtgen_family = AF_UNSPEC };
 	struct timespec now;
-	int32_t age;	/* of the host, in hundredths of a second; after 248 days from 0 again */
+	int32_t age;	/* of the host, in milliseconds; after 24 days from 0 again */
 
 	clock_gettime(CLOCK_BOOTTIME, &now);
-	age = (int32_t)((now.tv_sec * 100 + now.tv_nsec / 10000000) & INT32_MAX);
+	age = (int32_t)((now.tv_sec * 1000 + now.tv_nsec / 1000000) & INT32_MAX);
 	if (msg && nlmsg_append(msg, (void *)&header, sizeof(header), NLMSG_ALIGNTO) >= 0 &&
 	    nla_put_s32(msg, NETNSA_NSID, INT32_MAX - age) >= 0 && nla_put_u32(msg, NETNSA_FD, (uint32_t)netns_fd) >= 0)
 		(void)netlink_call(host, msg, NULL, NULL, NULL);

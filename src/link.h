@@ -43,8 +43,8 @@ struct link_spec {
  * Gives a container's namespace a number in ours before the kernel does. Each message about a host end, also those that the
  * kernel makes of every change, names the namespace of the other end by its number, which the kernel finds by trying all that
  * there are from the lowest on (__peernet2id()). It would give the lowest that is free, so that of thousands the newest is tried
- * last, four times an attach. Ours fall with the time since boot, so that it is tried first. A namespace that has a number keeps
- * it, and where ours is taken the kernel gives one after all: nothing fails for it.
+ * last, four times an attach. Ours fall with the time since boot, by one a millisecond, so that it is tried first. A namespace that
+ * has a number keeps it, and where ours is taken the kernel gives one after all: nothing fails for it.
  */
 void link_number_netns(struct netlink *host, int netns_fd);
 
