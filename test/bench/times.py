@@ -73,9 +73,11 @@ a nanosecond, nobody else there); then on this machine, interleaved: ms, median 
     for s in results["startup"]:
         here = "{1:.1f} ({0:.1f}-{2:.1f})".format(*s["ms"]) if s["ms"] else "-"
         print(f"| {s['what']} | {s['instructions'] / 1e6:.1f} | {s['elapsed'] / 1e6:.1f} | {here} | {s['rounds'] or '-'} |")
-    for m in results["memory"]:
+    few, many = (min(results["memory"], key=lambda m: m["crowd"]), max(results["memory"], key=lambda m: m["crowd"]))
+    for m in (few, many):
         print(f"\nEach of {m['crowd']} containers has {m['slab'] / 1e3:.0f} kB of slabs and {m['percpu'] / 1e3:.1f} kB"
-              f" of per-CPU memory, beside its namespace; all maps together have {m['maps'] / 1e6:.0f} MB.")
+              f" of per-CPU memory, beside its namespace; all maps together have {m['maps'] / 1e6:.1f} MB.")
+    print(f"Of the maps, {(many['maps'] - few['maps']) / (many['crowd'] - few['crowd']):.0f} bytes are each container's.")
 
 
 if __name__ == "__main__":
