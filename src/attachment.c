@@ -161,7 +161,7 @@ static int configure_container(struct attachment *a, struct shunt_error *error)
 
 int attachment_attach_programs(struct attachment *a, struct shunt_error *error)
 {
-	_expedited_(a->instance);
+	_expedited_(a->instance->state);
 	int r = datapath_attach(&a->instance->datapath, a->instance->state, &a->endpoint, error);
 
 	if (r < 0 || !a->driver->gate)

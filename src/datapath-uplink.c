@@ -7,7 +7,9 @@
 #include <limits.h>
 
 #include "datapath.h"
+#include "expedite.h"
 #include "pin.h"
+#include "util.h"
 
 static const char *uplink_path(const char *state, uint32_t ifindex, char *buffer)
 {
@@ -76,6 +78,14 @@ void datapath_forget_uplink(const struct datapath *datapath, uint32_t ifindex)
 	bpf_map_delete_elem(datapath->fd[MAP_UPLINKS], &ifindex);
 }
 
+static int link_quickly(int program_fd, uint32_t ifindex, enum bpf_attach_type type, const char *state, const char *pin,
+			struct shunt_error *error)
+{
+	_expedited_(state);
+
+	return datapath_link(program_fd, ifindex, type, pin, error);
+}
+
 int datapath_attach_uplink(const struct datapath *datapath, const char *state, const struct link_state *uplink,
 			   struct shunt_error *error)
 {
@@ -92,8 +102,8 @@ int datapath_attach_uplink(const struct datapath *datapath, const char *state, c
 		r = datapath_detach_uplink(state, uplink->ifindex, error);
 	if (r < 0 && r != -ENOENT)
 		return r;
-	r = datapath_link(datapath->fd[program], uplink->ifindex, BPF_TCX_INGRESS,
-		   uplink_path(state, uplink->ifindex, path), error);
+	r = link_quickly(datapath->fd[program], uplink->ifindex, BPF_TCX_INGRESS, state,
+			 uplink_path(state, uplink->ifindex, path), error);
 	if (r < 0)
 		return shunt_fail(error, r, "uplink %s: cannot attach shunt_from_wire: %s", uplink->name, strerror(-r));
 	r = note_uplink(datapath, uplink, error);
@@ -116,7 +126,7 @@ int datapath_attach_egress(const struct datapath *datapath, const char *state, c
 		return shunt_fail(error, r, "%s: %s", path, strerror(-r));
 	r = datapath_unlink(path, error);
 	if (r >= 0)
-		r = datapath_link(datapath->fd[program], uplink->ifindex, BPF_TCX_EGRESS, path, error);
+		r = link_quickly(datapath->fd[program], uplink->ifindex, BPF_TCX_EGRESS, state, path, error);
 	return r < 0 ? shunt_fail(error, r, "uplink %s: cannot attach shunt_to_wire: %s", uplink->name, strerror(-r)) : 0;
 }
 

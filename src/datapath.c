@@ -184,9 +184,8 @@ int datapath_unload(const char *state, struct shunt_error *error)
 }
 
 /*
- * The first program of a device waits for an RCU grace period, of some milliseconds, and holds rtnl meanwhile
- * (tcx_entry_sync(), netkit_entry_sync()): that is most of what an attach takes. Threads would wait for each other's rtnl, and
- * the wait is the same for a device that is down.
+ * The kernel waits for an RCU grace period, and holds rtnl meanwhile (tcx_entry_sync(), netkit_entry_sync()): its caller says that it
+ * may not take long, expedite.h. The wait is the same for a device that is down.
  */
 int datapath_link(int program_fd, uint32_t ifindex, enum bpf_attach_type type, const char *pin, struct shunt_error *error)
 {

@@ -2,7 +2,11 @@
 #include "expedite.h"
 
 #include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
 #include <sys/file.h>
+
+#include "util.h"
 
 static bool reads(int knob, const char *wanted)
 {
@@ -23,42 +27,57 @@ static void set(int knob, const char *value)
 		return;
 }
 
-static struct expedite join(const struct shunt_instance *instance)
+static struct expedite join(const char *state)
 {
 	struct expedite e = { .knob = open(EXPEDITE_KNOB, O_RDWR | O_CLOEXEC), .lock = -EBADF };
+	char path[PATH_MAX];
+	sigset_t ending;
 
 	if (e.knob < 0)
 		return e;
-	e.lock = openat(instance->fd, "endpoints", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	sigemptyset(&ending);
+	sigaddset(&ending, SIGHUP);
+	sigaddset(&ending, SIGINT);
+	sigaddset(&ending, SIGTERM);
+	sigprocmask(SIG_BLOCK, &ending, &e.signals);
+	snprintf(path, sizeof(path), "%s/endpoints", state);
+	e.lock = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	while (e.lock >= 0 && flock(e.lock, LOCK_SH) < 0 && errno == EINTR)
 		;	/* who has it alone is about to write 0, and nothing else */
 	return e;
 }
 
-struct expedite expedite_begin(const struct shunt_instance *instance)
+struct expedite expedite_begin(const char *state)
 {
-	struct expedite e = join(instance);
+	struct expedite e = join(state);
 
 	if (e.knob >= 0 && reads(e.knob, "0"))
 		set(e.knob, EXPEDITE_MARK "\n");
 	return e;
 }
 
+static bool is_alone(int lock)
+{
+	return lock < 0 || flock(lock, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
+}
+
 void expedite_endp(struct expedite *expedite)
 {
 	const int saved = errno;
 
-	if (expedite->knob >= 0 && (expedite->lock < 0 || flock(expedite->lock, LOCK_EX | LOCK_NB) == 0) &&
-	    reads(expedite->knob, EXPEDITE_MARK))
+	if (expedite->knob < 0)
+		return;
+	if (is_alone(expedite->lock) && reads(expedite->knob, EXPEDITE_MARK))
 		set(expedite->knob, "0\n");
 	closep(&expedite->lock);
 	closep(&expedite->knob);
+	sigprocmask(SIG_SETMASK, &expedite->signals, NULL);
 	errno = saved;
 }
 
-void expedite_mend(const struct shunt_instance *instance)
+void expedite_mend(const char *state)
 {
-	struct expedite e = join(instance);
+	struct expedite e = join(state);
 
 	expedite_endp(&e);
 }

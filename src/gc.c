@@ -191,10 +191,8 @@ static int collect_remains(const char *state, struct shunt_error *error)
 /* With all that is shared in place. Return: as shunt_gc() */
 static int collect(struct shunt_instance *instance, struct shunt_gc_result *ret, struct shunt_error *error)
 {
-	int r, first;
+	int r, first = endpoint_collect(instance, &ret->endpoints, error);
 
-	expedite_mend(instance);
-	first = endpoint_collect(instance, &ret->endpoints, error);
 	r = endpoint_collect_unfinished(instance, first < 0 ? NULL : error);
 	first = first < 0 ? first : r;
 	r = mend_endpoints(instance, &ret->mended, &ret->endpoints, first < 0 ? NULL : error);
@@ -221,8 +219,10 @@ int shunt_gc(const char *state, struct shunt_gc_result *ret, struct shunt_error 
 {
 	_cleanup_(shunt_closep) struct shunt_instance *instance = NULL;
 	struct shunt_gc_result result = {};
-	int r = shunt_open(state, false, &instance, error);
+	int r;
 
+	expedite_mend(state);
+	r = shunt_open(state, false, &instance, error);
 	if (r == -ENOENT) {
 		r = collect_remains(state, error);
 		if (r < 0)

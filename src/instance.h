@@ -7,9 +7,9 @@
  *
  *	STATE			shared by every open instance; exclusive to load or unload the datapath
  *	STATE/endpoints/HOST	one endpoint: exclusive while anything of it is made or unmade
- *	STATE/endpoints		shared by who wants the kernel's grace periods short: expedite.h
  *	STATE/uplinks		which uplinks are attached, and which networks were checked
  *	STATE/ports		which ports of the host are whose
+ *	STATE/endpoints		shared while the kernel's grace periods are to be short: expedite.h
  */
 #ifndef SHUNT_INSTANCE_H
 #define SHUNT_INSTANCE_H

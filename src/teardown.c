@@ -88,7 +88,7 @@ int endpoint_remove_traces(struct shunt_instance *instance, const struct shunt_e
 
 static int delete_device(struct shunt_instance *instance, uint32_t ifindex, struct shunt_error *error)
 {
-	_expedited_(instance);
+	_expedited_(instance->state);
 
 	return link_delete(instance->host, ifindex, error);
 }
@@ -223,6 +223,7 @@ void endpoint_collect_beside(struct shunt_instance *instance, const struct shunt
 {
 	struct registry_entry entry = { .key = *key };
 
+	expedite_mend(instance->state);
 	for (size_t i = 0; i < BESIDE; i++) {
 		char reason[128];
 

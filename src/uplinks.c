@@ -133,7 +133,6 @@ static int raise(struct shunt_instance *instance, struct link_state *uplink, con
 static int ensure(struct shunt_instance *instance, uint32_t ifindex, bool egress, const uint32_t *want,
 		  struct uplink_limits *limits, struct shunt_error *error)
 {
-	_expedited_(instance);
 	struct link_state uplink;
 	int r = link_get(instance->host, NULL, ifindex, &uplink, error);
 
@@ -198,7 +197,7 @@ int uplinks_ensure(struct shunt_instance *instance, const struct shunt_network *
 
 static int leave(struct shunt_instance *instance, uint32_t ifindex, struct shunt_error *error)
 {
-	_expedited_(instance);
+	_expedited_(instance->state);
 	int r = big_restore(instance, ifindex, error);
 
 	if (r < 0)

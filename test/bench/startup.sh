@@ -33,12 +33,16 @@ timed() {
         took[$what]+="$(((when - begin) * 1000)) "
         worked[$what]+="$((had - worked_before)) "
 }
-# gone NETNS: its devices go behind our back, and shall not be whose turn is next's to wait for
-gone() {
+# The kernel goes on with namespaces behind our back: whose turn is next shall not wait for that.
+gone() { # NETNS
         ip netns del "$1" 2>/dev/null || return 0
         sleep 0.3
 }
-fresh() { gone one; ip netns add one; }
+fresh() { # NETNS
+        gone "$1"
+        ip netns add "$1"
+        sleep 0.1
+}
 
 world
 : >/tmp/input
@@ -61,7 +65,7 @@ mkdir -p /tmp/netavark
 shunts() {
         [ -n "${BENCH_CROWD:-}" ] ||
                 timed "shunt attach, the host's first" shunt attach one --netns /run/netns/one --driver "$driver"
-        ip netns add two
+        fresh two
         timed "shunt attach" shunt attach two --netns /run/netns/two --driver "$driver"
         timed "shunt detach" shunt detach two
         ip netns exec two sleep 1000 &
@@ -81,17 +85,17 @@ shunts() {
 }
 
 others() {
-        fresh
+        fresh one
         cp /tmp/netavark.json /tmp/input
         timed "netavark setup" /usr/lib/podman/netavark --config /tmp/netavark setup /run/netns/one
         timed "netavark teardown" /usr/lib/podman/netavark --config /tmp/netavark teardown /run/netns/one
 
-        fresh
+        fresh one
         cp /tmp/cni.json /tmp/input
         timed "CNI bridge ADD" cni ADD
         timed "CNI bridge DEL" cni DEL
 
-        fresh
+        fresh one
         : >/tmp/input
         timed "pasta" pasta --quiet --config-net --no-map-gw -t none -u none -T none -U none --runas 0 --pid /tmp/pasta.pid \
                 --netns /run/netns/one

@@ -26,6 +26,7 @@ next_verb() {
         4) over "$verb"; return ;;
         esac
         look
+        grace_periods_are_long
         # Killed behind its last step, or before its first, it is whole, and nobody's to take away.
         if [ "$seen" != "$left" ]; then
                 case $verb:$((turn % 5)):$(state "${id[$verb]}") in

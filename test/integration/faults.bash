@@ -22,6 +22,12 @@ share=${SHUNT_FAULTS_SHARE:-}
 [ -z "$share" ] || stride=${share#*/}
 wanted() { [[ " ${SHUNT_FAULTS_VERBS:-$1} " == *" $1 "* ]]; }
 mount -o remount,ro /sys		# no udev to wait for
+# Of the kernel's there is one for all who work on this machine.
+knob=/tmp/expedited
+echo 0 >$knob
+mount --bind $knob /sys/kernel/rcu_expedited
+# A file is not cut where its first line ends, as the kernel's is.
+grace_periods_are_long() { [ "$(head -n 1 $knob)" = 0 ] || die "$where: grace periods are still short"; }
 
 # look: what there is of endpoints, into seen; and of machines' files, into files
 look() {

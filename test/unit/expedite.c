@@ -2,6 +2,8 @@
 /* The kernel's grace periods are as they were, whoever worked at once, and whoever was killed. */
 #include "unit-instance.h"
 
+#include <signal.h>
+
 #include "expedite.h"
 
 static void write_knob(const char *value)
@@ -31,8 +33,9 @@ static int fresh_knob(void **state)
 
 static void it_is_set_while_one_works(void **state)
 {
-	struct expedite e = expedite_begin(*state);
+	struct expedite e = expedite_begin(STATE);
 
+	(void)state;
 	knob_is(EXPEDITE_MARK);
 	expedite_endp(&e);
 	knob_is("0");
@@ -40,26 +43,30 @@ static void it_is_set_while_one_works(void **state)
 
 static void the_last_of_many_takes_it_back(void **state)
 {
-	struct expedite first = expedite_begin(*state), second = expedite_begin(*state);
+	struct expedite first = expedite_begin(STATE), second = expedite_begin(STATE);
 
+	(void)state;
 	expedite_endp(&first);
 	knob_is(EXPEDITE_MARK);
 	expedite_endp(&second);
 	knob_is("0");
+	/* These would be two processes. */
+	assert_int_equal(sigprocmask(SIG_SETMASK, &first.signals, NULL), 0);
 }
 
 static void what_an_administrator_has_set_stays(void **state)
 {
 	struct expedite e;
 
+	(void)state;
 	write_knob("1");
-	e = expedite_begin(*state);
+	e = expedite_begin(STATE);
 	knob_is("1");
 	expedite_endp(&e);
 	knob_is("1");
 
 	write_knob("0");
-	e = expedite_begin(*state);
+	e = expedite_begin(STATE);
 	write_knob("1");
 	expedite_endp(&e);
 	knob_is("1");
@@ -69,15 +76,37 @@ static void the_mark_of_who_was_killed_goes_with_the_next(void **state)
 {
 	struct expedite e;
 
+	(void)state;
 	write_knob(EXPEDITE_MARK);
-	e = expedite_begin(*state);
-	expedite_mend(*state);
+	e = expedite_begin(STATE);
+	expedite_mend(STATE);
 	knob_is(EXPEDITE_MARK);
 	expedite_endp(&e);
 	knob_is("0");
 
 	write_knob(EXPEDITE_MARK);
-	expedite_mend(*state);
+	expedite_mend(STATE);
+	knob_is("0");
+}
+
+static volatile sig_atomic_t ended;
+
+static void note_end(int signal)
+{
+	ended = signal;
+}
+
+static void who_is_told_to_end_takes_it_back_first(void **state)
+{
+	struct expedite e;
+
+	(void)state;
+	assert_true(signal(SIGTERM, note_end) != SIG_ERR);
+	e = expedite_begin(STATE);
+	raise(SIGTERM);
+	assert_int_equal(ended, 0);
+	expedite_endp(&e);
+	assert_int_equal(ended, SIGTERM);
 	knob_is("0");
 }
 
@@ -85,8 +114,9 @@ static void where_it_cannot_be_written_nothing_happens(void **state)
 {
 	struct expedite e;
 
+	(void)state;
 	shell("mount -o remount,bind,ro " EXPEDITE_KNOB);
-	e = expedite_begin(*state);
+	e = expedite_begin(STATE);
 	expedite_endp(&e);
 	knob_is("0");
 }
@@ -98,6 +128,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_last_of_many_takes_it_back, fresh_knob, close_instance),
 		cmocka_unit_test_setup_teardown(what_an_administrator_has_set_stays, fresh_knob, close_instance),
 		cmocka_unit_test_setup_teardown(the_mark_of_who_was_killed_goes_with_the_next, fresh_knob, close_instance),
+		cmocka_unit_test_setup_teardown(who_is_told_to_end_takes_it_back_first, fresh_knob, close_instance),
 		cmocka_unit_test_setup_teardown(where_it_cannot_be_written_nothing_happens, fresh_knob, close_instance),
 	};
 
