@@ -162,12 +162,11 @@ static int configure_container(struct attachment *a, struct shunt_error *error)
 int attachment_attach_programs(struct attachment *a, struct shunt_error *error)
 {
 	_expedited_(a->instance->state);
-	int r = datapath_attach(&a->instance->datapath, a->instance->state, &a->endpoint, error);
+	int r = datapath_attach(a->instance->state, &a->endpoint, error);
 
 	if (r < 0 || !a->driver->gate)
 		return r;
-	return datapath_attach_gate(&a->instance->datapath, a->instance->state, a->endpoint.host,
-				    a->handover ? -1 : a->request->netns_fd, a->peer, error);
+	return datapath_attach_gate(a->instance->state, a->endpoint.host, a->handover ? -1 : a->request->netns_fd, a->peer, error);
 }
 
 /* A route to the same address is somebody else's: ours go with their device. */

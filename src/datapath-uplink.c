@@ -25,13 +25,16 @@ static const char *egress_path(const char *state, uint32_t ifindex, char *buffer
 	return buffer;
 }
 
-/* Return: 1, 0, or an errno */
-static int has_id(int program_fd, uint32_t id)
+/* Whether a program of ours has a number. Return: 1, 0, or an errno */
+static int has_id(const char *state, enum datapath_object program, uint32_t id)
 {
+	_cleanup_close_ int fd = datapath_program(state, program, NULL);
 	struct bpf_prog_info info = {};
 	uint32_t size = sizeof(info);
 
-	return bpf_prog_get_info_by_fd(program_fd, &info, &size) < 0 ? -errno : info.id == id;
+	if (fd < 0)
+		return fd;
+	return bpf_prog_get_info_by_fd(fd, &info, &size) < 0 ? -errno : info.id == id;
 }
 
 /* From here on flows leave by it with the host's address. */
@@ -78,12 +81,13 @@ void datapath_forget_uplink(const struct datapath *datapath, uint32_t ifindex)
 	bpf_map_delete_elem(datapath->fd[MAP_UPLINKS], &ifindex);
 }
 
-static int link_quickly(int program_fd, uint32_t ifindex, enum bpf_attach_type type, const char *state, const char *pin,
-			struct shunt_error *error)
+static int link_quickly(const char *state, enum datapath_object program, uint32_t ifindex, enum bpf_attach_type type,
+			const char *pin, struct shunt_error *error)
 {
 	_expedited_(state);
+	_cleanup_close_ int fd = datapath_program(state, program, error);
 
-	return datapath_link(program_fd, ifindex, type, pin, error);
+	return fd < 0 ? fd : datapath_link(fd, ifindex, type, pin, error);
 }
 
 int datapath_attach_uplink(const struct datapath *datapath, const char *state, const struct link_state *uplink,
@@ -91,7 +95,7 @@ int datapath_attach_uplink(const struct datapath *datapath, const char *state, c
 {
 	const enum datapath_object program = uplink->ethernet ? PROGRAM_FROM_WIRE : PROGRAM_FROM_WIRE_L3;
 	char path[PATH_MAX];
-	int r = datapath_uplink_alive(datapath, state, uplink->ifindex);
+	int r = datapath_uplink_alive(state, uplink->ifindex);
 
 	if (r > 0)
 		return note_uplink(datapath, uplink, error);
@@ -102,16 +106,14 @@ int datapath_attach_uplink(const struct datapath *datapath, const char *state, c
 		r = datapath_detach_uplink(state, uplink->ifindex, error);
 	if (r < 0 && r != -ENOENT)
 		return r;
-	r = link_quickly(datapath->fd[program], uplink->ifindex, BPF_TCX_INGRESS, state,
-			 uplink_path(state, uplink->ifindex, path), error);
+	r = link_quickly(state, program, uplink->ifindex, BPF_TCX_INGRESS, uplink_path(state, uplink->ifindex, path), error);
 	if (r < 0)
 		return shunt_fail(error, r, "uplink %s: cannot attach shunt_from_wire: %s", uplink->name, strerror(-r));
 	r = note_uplink(datapath, uplink, error);
 	return r < 0 ? r : 1;
 }
 
-int datapath_attach_egress(const struct datapath *datapath, const char *state, const struct link_state *uplink,
-			   struct shunt_error *error)
+int datapath_attach_egress(const char *state, const struct link_state *uplink, struct shunt_error *error)
 {
 	const enum datapath_object program = uplink->ethernet ? PROGRAM_TO_WIRE : PROGRAM_TO_WIRE_L3;
 	char path[PATH_MAX];
@@ -126,11 +128,11 @@ int datapath_attach_egress(const struct datapath *datapath, const char *state, c
 		return shunt_fail(error, r, "%s: %s", path, strerror(-r));
 	r = datapath_unlink(path, error);
 	if (r >= 0)
-		r = link_quickly(datapath->fd[program], uplink->ifindex, BPF_TCX_EGRESS, state, path, error);
+		r = link_quickly(state, program, uplink->ifindex, BPF_TCX_EGRESS, path, error);
 	return r < 0 ? shunt_fail(error, r, "uplink %s: cannot attach shunt_to_wire: %s", uplink->name, strerror(-r)) : 0;
 }
 
-int datapath_uplink_alive(const struct datapath *datapath, const char *state, uint32_t ifindex)
+int datapath_uplink_alive(const char *state, uint32_t ifindex)
 {
 	char path[PATH_MAX];
 	_cleanup_close_ int link = bpf_obj_get(uplink_path(state, ifindex, path));
@@ -146,8 +148,8 @@ int datapath_uplink_alive(const struct datapath *datapath, const char *state, ui
 	if (info.tcx.ifindex != ifindex)
 		return 0;
 	/* Where that cannot be told it is left alone: to attach it anew would cost packets. */
-	r = has_id(datapath->fd[PROGRAM_FROM_WIRE], info.prog_id);
-	return r != 0 ? r : has_id(datapath->fd[PROGRAM_FROM_WIRE_L3], info.prog_id);
+	r = has_id(state, PROGRAM_FROM_WIRE, info.prog_id);
+	return r != 0 ? r : has_id(state, PROGRAM_FROM_WIRE_L3, info.prog_id);
 }
 
 int datapath_detach_uplink(const char *state, uint32_t ifindex, struct shunt_error *error)

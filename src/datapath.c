@@ -100,22 +100,33 @@ int datapath_check(const char *state, struct shunt_error *error)
 	return check_meta(state, meta, error);
 }
 
+static int open_object(const char *state, enum datapath_object object, struct shunt_error *error)
+{
+	char path[PATH_MAX];
+	int fd = bpf_obj_get(object_path(state, "datapath", object, path));
+
+	/* They were renamed into place together, so that one alone was removed by hand. */
+	if (fd < 0 && errno == ENOENT)
+		return shunt_fail(error, -EUCLEAN, "%s: somebody removed it; stop the containers, then 'rm -r %s'", path, state);
+	return fd < 0 ? shunt_fail(error, -errno, "%s: %m", path) : fd;
+}
+
+int datapath_program(const char *state, enum datapath_object program, struct shunt_error *error)
+{
+	return open_object(state, program, error);
+}
+
 int datapath_open(const char *state, struct datapath *ret, struct shunt_error *error)
 {
 	_cleanup_(datapath_close) struct datapath datapath = DATAPATH_NONE;
-	char path[PATH_MAX];
 	int r = datapath_check(state, error);
 
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < DATAPATH_OBJECTS; i++) {
-		datapath.fd[i] = bpf_obj_get(object_path(state, "datapath", i, path));
-		/* They were renamed into place together, so that one alone was removed by hand. */
-		if (datapath.fd[i] < 0 && errno == ENOENT)
-			return shunt_fail(error, -EUCLEAN, "%s: somebody removed it; stop the containers, then 'rm -r %s'", path,
-					  state);
+	for (size_t i = 0; i < DATAPATH_MAPS; i++) {
+		datapath.fd[i] = open_object(state, i, error);
 		if (datapath.fd[i] < 0)
-			return shunt_fail(error, -errno, "%s: %m", path);
+			return datapath.fd[i];
 	}
 	*ret = datapath;
 	datapath = (struct datapath) DATAPATH_NONE;
@@ -220,8 +231,16 @@ bool datapath_has_to_ct(uint32_t flags)
 	return flags & SHUNT_F_ALLOW_OUT;
 }
 
-int datapath_attach(const struct datapath *datapath, const char *state, const struct shunt_endpoint *endpoint,
-		    struct shunt_error *error)
+/* Attaches one of them, which is to be pinned at @path. */
+static int attach_link(const char *state, const struct to_link *link, uint32_t ifindex, const char *path,
+		       int (*attach)(int, uint32_t, enum bpf_attach_type, const char *, struct shunt_error *), struct shunt_error *error)
+{
+	_cleanup_close_ int program = datapath_program(state, link->program, error);
+
+	return program < 0 ? program : attach(program, ifindex, link->type, path, error);
+}
+
+int datapath_attach(const char *state, const struct shunt_endpoint *endpoint, struct shunt_error *error)
 {
 	struct to_link links[2];
 	const size_t n = links_of(endpoint, links);
@@ -230,7 +249,7 @@ int datapath_attach(const struct datapath *datapath, const char *state, const st
 
 	for (size_t i = 0; i < n && r >= 0; i++) {
 		snprintf(path, sizeof(path), "%s/endpoints/%s/%s", state, endpoint->host, links[i].pin);
-		r = datapath_link(datapath->fd[links[i].program], endpoint->ifindex, links[i].type, path, error);
+		r = attach_link(state, &links[i], endpoint->ifindex, path, datapath_link, error);
 	}
 	return r;
 }
@@ -265,8 +284,7 @@ static int attach_soon(int program_fd, uint32_t ifindex, enum bpf_attach_type ty
 	}
 }
 
-int datapath_reattach(const struct datapath *datapath, const char *state, const struct shunt_endpoint *endpoint,
-		      struct shunt_error *error)
+int datapath_reattach(const char *state, const struct shunt_endpoint *endpoint, struct shunt_error *error)
 {
 	struct to_link links[2];
 	const size_t n = links_of(endpoint, links);
@@ -284,7 +302,7 @@ int datapath_reattach(const struct datapath *datapath, const char *state, const 
 			return shunt_fail(error, r, "%s: %s", path, strerror(-r));
 		r = datapath_unlink(path, error);
 		if (r >= 0)
-			r = attach_soon(datapath->fd[links[i].program], endpoint->ifindex, links[i].type, path, error);
+			r = attach_link(state, &links[i], endpoint->ifindex, path, attach_soon, error);
 		if (r < 0)
 			return r;
 	}
@@ -305,12 +323,14 @@ static int attach_gate(void *arg, struct shunt_error *error)
 	return datapath_link(gate->program, gate->peer, BPF_TCX_EGRESS, gate->pin, error);
 }
 
-int datapath_attach_gate(const struct datapath *datapath, const char *state, const char *host, int netns_fd,
-			 uint32_t peer, struct shunt_error *error)
+int datapath_attach_gate(const char *state, const char *host, int netns_fd, uint32_t peer, struct shunt_error *error)
 {
+	_cleanup_close_ int program = datapath_program(state, PROGRAM_GATE, error);
 	char path[PATH_MAX];
-	struct gate gate = { datapath->fd[PROGRAM_GATE], peer, path };
+	struct gate gate = { program, peer, path };
 
+	if (program < 0)
+		return program;
 	snprintf(path, sizeof(path), "%s/endpoints/%s/gate", state, host);
 	return netns_call(netns_fd, attach_gate, &gate, error);
 }

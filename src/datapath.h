@@ -54,20 +54,26 @@ extern const char *const datapath_names[DATAPATH_OBJECTS];
 /* Where they are pinned before they are whole, and again before they go. */
 #define DATAPATH_STAGED "loading"
 
+/* Maps, which come first. A program is opened where it is needed: most verbs need one or none. */
+#define DATAPATH_MAPS PROGRAM_FROM_CT
+
 struct datapath {
-	int fd[DATAPATH_OBJECTS];
+	int fd[DATAPATH_OBJECTS];	/* of programs in an upgrade alone */
 };
 
 #define DATAPATH_NONE { .fd = { [0 ... DATAPATH_OBJECTS - 1] = -EBADF } }
 
 /*
- * Opens the pins of @state. -ENOENT: nothing is loaded; -EPROTO: a newer version's layout; -ESTALE: an older one's, see
+ * Opens the maps of @state. -ENOENT: nothing is loaded; -EPROTO: a newer version's layout; -ESTALE: an older one's, see
  * upgrade.h; -EXDEV: another namespace's.
  */
 int datapath_open(const char *state, struct datapath *ret, struct shunt_error *error);
 /* The same without opening them. */
 int datapath_check(const char *state, struct shunt_error *error);
 void datapath_close(struct datapath *datapath);
+
+/* Opens a program of @state. Return: its fd, the caller's to close, or an errno */
+int datapath_program(const char *state, enum datapath_object program, struct shunt_error *error);
 
 /* Loads and pins everything for the namespace we are in; the caller holds the state directory's exclusive lock. */
 int datapath_load(const char *state, struct shunt_error *error);
@@ -82,16 +88,13 @@ int datapath_unload(const char *state, struct shunt_error *error);
 bool datapath_has_to_ct(uint32_t flags);
 
 /* Attaches an endpoint's programs to its host end and pins the links in endpoints/HOST, a directory that exists. */
-int datapath_attach(const struct datapath *datapath, const char *state, const struct shunt_endpoint *endpoint,
-		    struct shunt_error *error);
+int datapath_attach(const char *state, const struct shunt_endpoint *endpoint, struct shunt_error *error);
 
 /* The same for those of them that are not attached any more, whose pins may be there. */
-int datapath_reattach(const struct datapath *datapath, const char *state, const struct shunt_endpoint *endpoint,
-		      struct shunt_error *error);
+int datapath_reattach(const char *state, const struct shunt_endpoint *endpoint, struct shunt_error *error);
 
 /* For a driver with a gate: the third, on the container's end @peer in @netns_fd, or in our own namespace where that is -1. */
-int datapath_attach_gate(const struct datapath *datapath, const char *state, const char *host, int netns_fd,
-			 uint32_t peer, struct shunt_error *error);
+int datapath_attach_gate(const char *state, const char *host, int netns_fd, uint32_t peer, struct shunt_error *error);
 
 /*
  * Removes those pins; none is no error. The kernel frees the links a while later, which is soon enough behind their
@@ -118,11 +121,10 @@ int datapath_attach_uplink(const struct datapath *datapath, const char *state, c
 			   struct shunt_error *error);
 
 /* Attaches shunt_to_wire as well, for networks that the host's stack routes, if it is not there. Return: 0, or an errno */
-int datapath_attach_egress(const struct datapath *datapath, const char *state, const struct link_state *uplink,
-			   struct shunt_error *error);
+int datapath_attach_egress(const char *state, const struct link_state *uplink, struct shunt_error *error);
 
 /* Whether the pinned link of an uplink still attaches a program of ours to that device: 1, 0, or an errno. */
-int datapath_uplink_alive(const struct datapath *datapath, const char *state, uint32_t ifindex);
+int datapath_uplink_alive(const char *state, uint32_t ifindex);
 /* Which sizes of an uplink were raised, a bit for each of enum link_size. */
 uint32_t datapath_uplink_raised(const struct datapath *datapath, uint32_t ifindex);
 int datapath_note_raised(const struct datapath *datapath, uint32_t ifindex, uint32_t raised);

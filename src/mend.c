@@ -154,7 +154,7 @@ static int mend(struct shunt_instance *instance, const struct registry_entry *se
 		r = endpoint_teardown(instance, &entry.key, &entry.endpoint, false, error);
 		return r < 0 ? r : 2;
 	}
-	r = datapath_reattach(&instance->datapath, instance->state, &entry.endpoint, error);
+	r = datapath_reattach(instance->state, &entry.endpoint, error);
 	if (r >= 0)
 		r = put_routes_back(instance, &entry.endpoint, error);
 	return r < 0 ? r : 1;

@@ -67,7 +67,7 @@ int sockets_attach(struct shunt_instance *instance, unsigned protocols, struct s
 	char path[PATH_MAX];
 
 	for (size_t i = 0; i < ELEMENTSOF(hooks); i++) {
-		_cleanup_close_ int link = -EBADF;
+		_cleanup_close_ int link = -EBADF, program = -EBADF;
 
 		if (!(hooks[i].needed_by & protocols))
 			continue;
@@ -80,7 +80,10 @@ int sockets_attach(struct shunt_instance *instance, unsigned protocols, struct s
 			cgroup = open_root_cgroup(error);
 		if (cgroup < 0)
 			return cgroup;
-		link = bpf_link_create(instance->datapath.fd[hooks[i].program], cgroup, hooks[i].type, NULL);
+		program = datapath_program(instance->state, hooks[i].program, error);
+		if (program < 0)
+			return program;
+		link = bpf_link_create(program, cgroup, hooks[i].type, NULL);
 		if (link < 0)
 			return shunt_fail(error, -errno, "cannot attach %s to the root cgroup: %m", datapath_names[hooks[i].program]);
 		if (bpf_obj_pin(link, path) < 0)

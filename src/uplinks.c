@@ -141,7 +141,7 @@ static int ensure(struct shunt_instance *instance, uint32_t ifindex, bool egress
 	if (r >= 0)
 		r = datapath_attach_uplink(&instance->datapath, instance->state, &uplink, error);
 	if (r >= 0 && egress) {
-		int failed = datapath_attach_egress(&instance->datapath, instance->state, &uplink, error);
+		int failed = datapath_attach_egress(instance->state, &uplink, error);
 
 		r = failed < 0 ? failed : r;
 	}
@@ -241,7 +241,7 @@ int uplinks_refresh(struct shunt_instance *instance, const struct shunt_network 
 	for (size_t i = 0; i < have.n && r >= 0; i++) {
 		if (has(&want, have.ifindex[i]))
 			continue;
-		if (!complete && datapath_uplink_alive(&instance->datapath, instance->state, have.ifindex[i]) != 0)
+		if (!complete && datapath_uplink_alive(instance->state, have.ifindex[i]) != 0)
 			continue;
 		r = leave(instance, have.ifindex[i], error);
 		changed++;

@@ -299,9 +299,12 @@ static void each_kind_of_uplink_has_its_program(void **state)
 	for (size_t i = 0; i < ELEMENTSOF(uplinks); i++) {
 		uint32_t id = 0;
 		LIBBPF_OPTS(bpf_prog_query_opts, query, .prog_ids = &id, .count = 1);
+		int fd;
 
 		assert_int_equal(bpf_prog_query_opts((int)if_nametoindex(uplinks[i].name), BPF_TCX_INGRESS, &query), 0);
-		assert_int_equal(id, program_id(instance->datapath.fd[uplinks[i].program]));
+		fd = datapath_program(STATE, uplinks[i].program, NULL);
+		assert_int_equal(id, program_id(fd));
+		close(fd);
 	}
 	assert_int_equal(refresh(instance, &network, true), 0);
 }
