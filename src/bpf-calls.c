@@ -3,7 +3,7 @@
  * bpf-calls.c - what the engine has of <bpf/bpf.h>, made of the system call alone.
  *
  * Most runs look up and write maps, and put a program that is there on a device. libbpf would bring them libelf, zlib and zstd as
- * well, for an object file that only the first run of a host reads: a fifth of the time that an attach takes. So it comes when it is
+ * well, for an object file that only the first run of a host reads: an eighth of what an attach takes. So it comes when it is
  * asked for (libbpf.c), and these are as it has them: -errno and errno where they fail, and what they do not set is zero.
  */
 #include <bpf/bpf.h>
