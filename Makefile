@@ -91,6 +91,7 @@ $(B)/%.skel.h: $(B)/%.bpf.o
 $(B)/src/loader.o $(PACKET) $(B)/bench/programs: $(B)/shunt.skel.h
 
 $(B)/test/bpf/publish: $(B)/test/bpf/programs/publish.skel.h
+$(B)/test/attack/inside.bpf.o: include/shunt/abi.h
 $(B)/test/bpf/programs/publish.bpf.o: $(wildcard bpf/*.h) $(wildcard include/shunt/*.h)
 
 $(B)/hooks/nspawn-text.o: $(wildcard units/*)

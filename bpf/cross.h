@@ -5,12 +5,13 @@
 #ifndef SHUNT_BPF_CROSS_H
 #define SHUNT_BPF_CROSS_H
 
+#include "across.h"
 #include "allow.h"
 #include "learn.h"
 
 /*
- * From netkit, redirecting means to send by the receiver's host end, where shunt_to_ct sees it if it is there; there is no shorter
- * way, since bpf_redirect_peer() works at tcx ingress only. From veth, that is where we are.
+ * From veth we are at tcx ingress already. A netkit without shunt_across, of an older version, sends by the receiver's host end,
+ * where shunt_to_ct sees it if it is there.
  */
 static __always_inline int cross(struct __sk_buff *skb, struct shunt_interface *from, struct ethhdr *eth,
 				 struct shunt_address *to)
@@ -19,7 +20,9 @@ static __always_inline int cross(struct __sk_buff *skb, struct shunt_interface *
 		__builtin_memcpy(eth->h_dest, to->mac, ETH_ALEN);
 		__builtin_memcpy(eth->h_source, to->mac, ETH_ALEN);
 	}
-	return likely(skb->ingress_ifindex == 0) ? bpf_redirect(to->ifindex, 0) : bpf_redirect_peer(to->ifindex, 0);
+	if (unlikely(skb->ingress_ifindex != 0))
+		return bpf_redirect_peer(to->ifindex, 0);
+	return likely(from->flags & SHUNT_F_ACROSS) ? pass_across(skb, to->ifindex) : bpf_redirect(to->ifindex, 0);
 }
 
 /**
@@ -52,7 +55,7 @@ static __always_inline int to_container(struct __sk_buff *skb, struct shunt_inte
 	if (unlikely(size > to->mtu))
 		return too_big(skb, from, to->mtu, SHUNT_F_MASQUERADE4);
 	if (likely(skb->ingress_ifindex == 0 && !tracked && !((from->flags | to->flags) & SHUNT_F_ETHERNET)))
-		shortcut_across(skb, to->ifindex, to->mtu);
+		shortcut_across(skb, from->flags & SHUNT_F_ACROSS ? WAY_ACROSS : WAY_HOST_END, to->ifindex, to->mtu);
 	return cross(skb, from, eth, to);
 }
 

@@ -164,9 +164,9 @@ static __always_inline void shortcut_in(struct shortcut *s, __u32 ifindex, __u32
 	__builtin_memcpy(s->ethernet + ETH_ALEN, mac, ETH_ALEN);
 }
 
-static __always_inline void shortcut_across(struct __sk_buff *skb, __u32 ifindex, __u32 mtu)
+static __always_inline void shortcut_across(struct __sk_buff *skb, enum shortcut_way way, __u32 ifindex, __u32 mtu)
 {
-	struct shortcut *s = shortcut_plain(skb, WAY_ACROSS, false);
+	struct shortcut *s = shortcut_plain(skb, way, false);
 
 	if (s)
 		shortcut_leads(s, ifindex, mtu, skb->ifindex);

@@ -42,7 +42,8 @@ enum shortcut_way {
 	WAY_OUT,	/* to a next hop behind an uplink, addressed */
 	WAY_NEIGHBOUR,	/* the same, but that the kernel addresses it */
 	WAY_IN,		/* into a container, from an uplink */
-	WAY_ACROSS,	/* to the host end of another container, on netkit */
+	WAY_ACROSS,	/* into another container, on netkit: across.h */
+	WAY_HOST_END,	/* the same by its host end */
 };
 
 struct shortcut {

@@ -9,9 +9,12 @@
  *	                        |      \
  *	                        |       `--NEXT--> host's stack (its own addresses; "kernel" routing)
  *	                        |
- *	                     redirect  (to another container of this host)
+ *	                       PASS  (to another container of this host)
  *	                        |
- *	container B             v
+ *	container B      [shunt_across]
+ *	   ^                    |
+ *	   +----redirect_peer---'
+ *	   |
  *	  eth0 ==netkit==[(shunt_to_ct)]<-- host's stack
  *	   ^
  *	   `-------redirect_peer-----------[shunt_from_wire]<----------------------------- uplink <--
@@ -41,6 +44,13 @@ SEC("tc")
 int shunt_to_ct(struct __sk_buff *skb)
 {
 	return to_ct(skb);
+}
+
+/* At tcx ingress of a netkit host end. */
+SEC("tc")
+int shunt_across(struct __sk_buff *skb)
+{
+	return across(skb);
 }
 
 /* At an uplink with Ethernet addresses. */

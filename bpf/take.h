@@ -5,6 +5,7 @@
 #ifndef SHUNT_BPF_TAKE_H
 #define SHUNT_BPF_TAKE_H
 
+#include "across.h"
 #include "begin.h"
 #include "translate.h"
 
@@ -108,6 +109,8 @@ static __always_inline int go(struct __sk_buff *skb, struct shortcut *s, __u8 *e
 		retell_in_place(skb, s, eth + L3, eth + headers, (__sum16 *)(eth + headers + check), ipv4, tcp, kind);
 	if (out && s->way != WAY_OUT) {
 		if (s->way == WAY_ACROSS)
+			return pass_across(skb, s->to_ifindex);
+		if (s->way == WAY_HOST_END)
 			return bpf_redirect(s->to_ifindex, 0);
 		one_hop_less(skb, eth + L3, ipv4, kind);
 		return bpf_redirect_neigh(s->to_ifindex, &s->hop, sizeof(s->hop), 0);

@@ -69,6 +69,8 @@ int attachment_create_pair(struct attachment *a, struct shunt_error *error)
 
 	if (a->endpoint.driver == SHUNT_DRIVER_VETH || a->endpoint.mode == SHUNT_MODE_L2)
 		a->endpoint.flags |= SHUNT_F_ETHERNET;
+	if (a->driver->across && !(a->endpoint.flags & SHUNT_F_KERNEL) && datapath_has(a->instance->state, PROGRAM_ACROSS))
+		a->endpoint.flags |= SHUNT_F_ACROSS;
 	r = netlink_ifindex(a->instance->host, a->endpoint.host, &a->endpoint.ifindex);
 	if (r < 0)
 		return shunt_fail(error, r, "%s was made, but cannot be looked at: %s", a->endpoint.host, strerror(-r));

@@ -35,6 +35,7 @@ const char *const datapath_names[DATAPATH_OBJECTS] = {
 	[MAP_UPLINKS] = "uplinks",
 	[PROGRAM_FROM_CT] = "shunt_from_ct",
 	[PROGRAM_TO_CT] = "shunt_to_ct",
+	[PROGRAM_ACROSS] = "shunt_across",
 	[PROGRAM_FROM_WIRE] = "shunt_from_wire",
 	[PROGRAM_FROM_WIRE_L3] = "shunt_from_wire_l3",
 	[PROGRAM_TO_WIRE] = "shunt_to_wire",
@@ -114,6 +115,13 @@ static int open_object(const char *state, enum datapath_object object, struct sh
 int datapath_program(const char *state, enum datapath_object program, struct shunt_error *error)
 {
 	return open_object(state, program, error);
+}
+
+bool datapath_has(const char *state, enum datapath_object object)
+{
+	char path[PATH_MAX];
+
+	return access(object_path(state, "datapath", object, path), F_OK) == 0;
 }
 
 int datapath_open(const char *state, struct datapath *ret, struct shunt_error *error)
@@ -216,14 +224,20 @@ struct to_link {
 	enum bpf_attach_type type;
 };
 
+#define LINKS_MAX 3
+
 /* What an endpoint's host end has. Return: how many */
-static size_t links_of(const struct shunt_endpoint *endpoint, struct to_link ret[static 2])
+static size_t links_of(const struct shunt_endpoint *endpoint, struct to_link ret[static LINKS_MAX])
 {
 	const struct link_driver *driver = link_driver(endpoint->driver);
+	size_t n = 0;
 
-	ret[0] = (struct to_link) { "from_ct", PROGRAM_FROM_CT, driver->from_ct };
-	ret[1] = (struct to_link) { "to_ct", PROGRAM_TO_CT, driver->to_ct };
-	return datapath_has_to_ct(endpoint->flags) ? 2 : 1;
+	ret[n++] = (struct to_link) { "from_ct", PROGRAM_FROM_CT, driver->from_ct };
+	if (datapath_has_to_ct(endpoint->flags))
+		ret[n++] = (struct to_link) { "to_ct", PROGRAM_TO_CT, driver->to_ct };
+	if (endpoint->flags & SHUNT_F_ACROSS)
+		ret[n++] = (struct to_link) { "across", PROGRAM_ACROSS, BPF_TCX_INGRESS };
+	return n;
 }
 
 bool datapath_has_to_ct(uint32_t flags)
@@ -242,7 +256,7 @@ static int attach_link(const char *state, const struct to_link *link, uint32_t i
 
 int datapath_attach(const char *state, const struct shunt_endpoint *endpoint, struct shunt_error *error)
 {
-	struct to_link links[2];
+	struct to_link links[LINKS_MAX];
 	const size_t n = links_of(endpoint, links);
 	char path[PATH_MAX];
 	int r = 0;
@@ -286,7 +300,7 @@ static int attach_soon(int program_fd, uint32_t ifindex, enum bpf_attach_type ty
 
 int datapath_reattach(const char *state, const struct shunt_endpoint *endpoint, struct shunt_error *error)
 {
-	struct to_link links[2];
+	struct to_link links[LINKS_MAX];
 	const size_t n = links_of(endpoint, links);
 	char path[PATH_MAX];
 
@@ -335,7 +349,7 @@ int datapath_attach_gate(const char *state, const char *host, int netns_fd, uint
 	return netns_call(netns_fd, attach_gate, &gate, error);
 }
 
-static const char *const endpoint_pins[] = { "from_ct", "to_ct", "gate" };
+static const char *const endpoint_pins[] = { "from_ct", "to_ct", "across", "gate" };
 
 int datapath_detach(const char *state, const char *host, struct shunt_error *error)
 {

@@ -30,6 +30,7 @@ enum datapath_object {
 	MAP_UPLINKS,
 	PROGRAM_FROM_CT,
 	PROGRAM_TO_CT,
+	PROGRAM_ACROSS,
 	PROGRAM_FROM_WIRE,
 	PROGRAM_FROM_WIRE_L3,
 	PROGRAM_TO_WIRE,
@@ -75,6 +76,9 @@ void datapath_close(struct datapath *datapath);
 /* Opens a program of @state. Return: its fd, the caller's to close, or an errno */
 int datapath_program(const char *state, enum datapath_object program, struct shunt_error *error);
 
+/* Whether @state has an object: an older version may have loaded fewer. */
+bool datapath_has(const char *state, enum datapath_object object);
+
 /* Loads and pins everything for the namespace we are in; the caller holds the state directory's exclusive lock. */
 int datapath_load(const char *state, struct shunt_error *error);
 
@@ -93,7 +97,7 @@ int datapath_attach(const char *state, const struct shunt_endpoint *endpoint, st
 /* The same for those of them that are not attached any more, whose pins may be there. */
 int datapath_reattach(const char *state, const struct shunt_endpoint *endpoint, struct shunt_error *error);
 
-/* For a driver with a gate: the third, on the container's end @peer in @netns_fd, or in our own namespace where that is -1. */
+/* For a driver with a gate: one more, on the container's end @peer in @netns_fd, or in our own namespace where that is -1. */
 int datapath_attach_gate(const char *state, const char *host, int netns_fd, uint32_t peer, struct shunt_error *error);
 
 /*

@@ -147,8 +147,8 @@ static int veth_create(struct netlink *host, const struct link_spec *spec, struc
 }
 
 static const struct link_driver drivers[] = {
-	{ SHUNT_DRIVER_NETKIT, netkit_create, BPF_NETKIT_PEER, BPF_NETKIT_PRIMARY, false },
-	{ SHUNT_DRIVER_VETH, veth_create, BPF_TCX_INGRESS, BPF_TCX_EGRESS, true },
+	{ SHUNT_DRIVER_NETKIT, netkit_create, BPF_NETKIT_PEER, BPF_NETKIT_PRIMARY, false, true },
+	{ SHUNT_DRIVER_VETH, veth_create, BPF_TCX_INGRESS, BPF_TCX_EGRESS, true, false },
 };
 
 const struct link_driver *link_driver(enum shunt_driver driver)

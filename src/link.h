@@ -56,6 +56,7 @@ struct link_driver {
 	enum bpf_attach_type from_ct;
 	enum bpf_attach_type to_ct;
 	bool gate;	/* the container's end needs shunt_gate */
+	bool across;	/* the host end takes shunt_across */
 };
 
 /* NULL for a driver that is none. */

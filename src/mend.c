@@ -7,8 +7,8 @@
  * Whoever has the rights can remove a pin, detach a link, or delete a route; setting the host end down and up deletes its
  * routes as well. The container notices nothing of their return, so gc puts them back:
  *
- *	shunt_from_ct, and shunt_to_ct	attached anew; the maps know the endpoint still
- *	where there is to be one
+ *	shunt_from_ct; shunt_to_ct and	attached anew; the maps know the endpoint still
+ *	shunt_across where they are to be
  *	the host's routes to it		made anew, unless there is another's by now, or the host end is down: that
  *					is somebody's word, and routes come back when it is up again
  *
@@ -61,7 +61,9 @@ static int lacks_program(const struct shunt_instance *instance, const struct shu
 {
 	int r = lacks_link(instance, endpoint, "from_ct");
 
-	return r == 0 && datapath_has_to_ct(endpoint->flags) ? lacks_link(instance, endpoint, "to_ct") : r;
+	if (r == 0 && datapath_has_to_ct(endpoint->flags))
+		r = lacks_link(instance, endpoint, "to_ct");
+	return r == 0 && endpoint->flags & SHUNT_F_ACROSS ? lacks_link(instance, endpoint, "across") : r;
 }
 
 /* A route of anybody's to one of its addresses. The host end is only asked for where there is none: it is asked in vain mostly. */

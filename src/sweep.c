@@ -86,10 +86,12 @@ static int sweep_endpoint(const struct shunt_instance *instance, int at, const c
 
 	if (!directory)
 		return shunt_fail(error, -errno, "%s/endpoints/%s: %m", instance->state, name);
-	/* Somebody may have taken the first, and the second is not everywhere. */
+	/* Somebody may have taken the first, and the others are not everywhere. */
 	r = delete_device(instance, dirfd(directory), "from_ct", error);
 	if (r == 0)
 		r = delete_device(instance, dirfd(directory), "to_ct", error);
+	if (r == 0)
+		r = delete_device(instance, dirfd(directory), "across", error);
 	if (r >= 0)
 		r = remove_links(instance, directory, error);
 	if (r >= 0 && unlinkat(at, name, AT_REMOVEDIR) < 0)

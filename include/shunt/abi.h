@@ -13,6 +13,7 @@
  *					removed by `shunt gc` once there is no endpoint
  *	endpoints/HOST/from_ct		the links of one endpoint, HOST being its host end's name; the directory is
  *	endpoints/HOST/to_ct		also its lock; removed by detach, or by gc for a dead one
+ *	endpoints/HOST/across		(netkit only)
  *	endpoints/HOST/gate		(veth only)
  *	uplinks/IFINDEX			the link of shunt_from_wire on one uplink; removed with the last endpoint, or
  *					by gc when that uplink is none any more
@@ -74,8 +75,12 @@ enum shunt_flag {
 	SHUNT_F_ALLOW_OUT = 1 << 10,	/* only SHUNT_RULES_OUT may be begun with, beyond the network */
 	SHUNT_F_ALLOW_IN = 1 << 11,	/* only SHUNT_RULES_IN may begin from there */
 	SHUNT_F_SHUT = 1 << 12,		/* without shunt_from_ct nothing gets in by the host end: src/shut.h */
+	SHUNT_F_ACROSS = 1 << 13,	/* the host end has shunt_across */
 	SHUNT_F_ALLOW = SHUNT_F_ALLOW_OUT | SHUNT_F_ALLOW_IN,
 };
+
+/* What shunt_from_ct says to shunt_across by a packet's mark, and by cb[0] to which host end: bpf/across.h. Any number will do. */
+#define SHUNT_MARK_ACROSS 0x5a9d20cf
 
 /*
  * Map "interfaces", BPF_MAP_TYPE_PERCPU_HASH: host end's ifindex (__u32) -> struct shunt_interface.

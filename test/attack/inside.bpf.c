@@ -10,6 +10,8 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
+#include <shunt/abi.h>
+
 /* Sends back whatever arrives, under the name of who sent it. */
 SEC("xdp")
 int bounce(struct xdp_md *ctx)
@@ -43,6 +45,15 @@ int once(struct __sk_buff *skb)
 		return TC_ACT_OK;
 	skb->mark = 1;
 	return TC_ACT_UNSPEC;
+}
+
+/* Says of a packet what shunt_from_ct says of one that is to be sent into the container whose host end its mark names. */
+SEC("tc")
+int across(struct __sk_buff *skb)
+{
+	skb->cb[0] = skb->mark;
+	skb->mark = SHUNT_MARK_ACROSS;
+	return TCX_PASS;
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

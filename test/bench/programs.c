@@ -64,6 +64,7 @@ static void each_program_takes_its_time(void **state)
 		  "from another machine, IPv6, by the long way", "from the host, IPv6", "routed by the kernel, masqueraded, IPv6" },
 	};
 	const struct hook gate = { "gate", skel->progs.shunt_gate, .ifindex = UPLINK };
+	const struct hook across = { "across", skel->progs.shunt_across, .ifindex = IFINDEX(ALICE), .ingress_ifindex = IFINDEX(ALICE) };
 	const struct hook to_wire = { "to_wire", skel->progs.shunt_to_wire, .ifindex = UPLINK };
 
 	(void)state;
@@ -89,6 +90,10 @@ static void each_program_takes_its_time(void **state)
 	}
 	ADD("for nobody of ours, IPv4", FROM_WIRE(), arriving(leg(IPPROTO_UDP, WIRE4, 53, HOST4, 53)));
 	ADD("of nobody of ours, IPv4", to_wire, packet_make(leg(IPPROTO_UDP, HOST4, 53, WIRE4, 53)));
+	ADD("from a container to the host", across, packet_make(leg(IPPROTO_UDP, alice[0], 5000, HOST4, 53)));
+	ADD("from a container to another", across, packet_make(leg(IPPROTO_UDP, alice[0], 5000, bob[0], 53)));
+	turns[n_turns - 1].ctx.mark = SHUNT_MARK_ACROSS;
+	turns[n_turns - 1].ctx.cb[0] = IFINDEX(BOB);
 	ADD("from a container's end of veth", gate, packet_make(leg(IPPROTO_UDP, plain[0], 5000, WIRE4, 53)));
 
 	/* Interleaved, in batches: a cache is warm as under load, and what happens to the machine happens to all. */

@@ -34,7 +34,7 @@ check "the namespace of the later has the lower number, so that the kernel finds
 # What is attached: ours on our devices, and nothing else.
 programs_on() { bpftool -j net show dev "$1" | jq -r '[.[].tc[] | "\(.kind) \(.name)"] | sort | join(", ")'; }
 if [ "$driver" = netkit ]; then
-        check_equal "our program is on the host end" "netkit/peer shunt_from_ct" "$(programs_on "$end")"
+        check_equal "our program is on the host end" "netkit/peer shunt_from_ct, tcx/ingress shunt_across" "$(programs_on "$end")"
 else
         # And behind it what is in the place of netkit's policy, of which bpftool has no name.
         check_equal "our program is on the host end" "clsact/ingress null, tcx/ingress shunt_from_ct" "$(programs_on "$end")"

@@ -215,6 +215,10 @@ privileged bpftool net attach tcx_egress pinned /sys/fs/bpf/inside/rename dev et
 timeout 1 nsenter -t $evil -n ping -n -c 2 -i 0.1 -W 0.2 10.99.0.2 >/dev/null 2>&1 || true
 privileged bpftool net detach tcx_egress dev eth0
 still ready "tcx: rename at egress"
+privileged bpftool net attach tcx_egress pinned /sys/fs/bpf/inside/across dev eth0
+check "who calls a packet for the host one for another container still speaks to the host" \
+        nsenter -t $evil -n ping -n -c 2 -i 0.1 -W 2 -m "$(cat "/sys/class/net/$(host_end two)/ifindex")" 10.99.0.1
+privileged bpftool net detach tcx_egress dev eth0
 served "that over"
 
 echo "# floods"
