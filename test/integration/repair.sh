@@ -45,7 +45,7 @@ across=$([ "$driver" != netkit ] || echo across)
 lose_programs() { # NAME...
         local name
         end=$(host_end $who)
-        check_equal "$who has these" "$*" "$(ls -I gate "$pins/$end" | xargs)"
+        check_equal "$who has these" "$*" "$(find "$pins/$end" -type f ! -name gate -printf '%f\n' | sort | xargs)"
         works "at first"
         filtered "at first"
         for name; do
