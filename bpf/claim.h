@@ -107,10 +107,15 @@ static __always_inline int take_port(struct __sk_buff *skb, struct attempt *a)
 	return entry_make(&a->key, &a->reply, BPF_NOEXIST) ? -1 : 0;
 }
 
-/* Return: whether a flow may leave from a port. One that is published for somebody gets its first answers, should the flow be lost. */
+/*
+ * Return: whether a flow may have a port. Of an address of ours, one that is published for somebody gets the first answers, should
+ * the flow be lost; of a client out there it is the client's.
+ */
 static __always_inline bool may_have(const struct attempt *a, __u32 port)
 {
-	return a->ranged ? may_leave_from(a->key.protocol, port) : !port_published(bpf_htons(port), a->key.protocol);
+	if (a->ranged)
+		return may_leave_from(a->key.protocol, port);
+	return !a->host || !port_published(bpf_htons(port), a->key.protocol);
 }
 
 /* Claims one port for the reply's entry (F1, F2). Return: 0, or negative if it is not to be had. */

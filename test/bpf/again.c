@@ -84,6 +84,8 @@ static void who_speaks_first_is_heard_as_ever(void **state)
 
 			fresh_again(state);
 			publish_as(all ? any[v6] : host[v6], v6, protocol, BOB);
+			/* That the port which the client has out there is published here as well, is nothing to it. */
+			publish(host[v6], CLIENT, protocol, KERNEL, address_of(KERNEL, v6), INNER);
 			in.flags = as.flags = SYN;
 			ARRIVES_AS(BOB, in, as);
 			answers_by_its_port(v6, protocol);

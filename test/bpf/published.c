@@ -169,6 +169,17 @@ static void another_container_reaches_it_by_the_host_s_address(void **state)
 	}
 }
 
+/* That is about our own addresses: a port out there is whose it is. */
+static void who_asks_from_a_port_that_is_published_here_keeps_it(void **state)
+{
+	(void)state;
+	publish_all(BOB);
+	for EACH_PORT(v6, protocol) {
+		publish(host[v6], CLIENT, protocol, KERNEL, address_of(KERNEL, v6), INNER);
+		ARRIVES_AS(BOB, asked(v6, protocol), leg(protocol, wire[v6], CLIENT, bob[v6], INNER));
+	}
+}
+
 static void a_container_reaches_its_own_port_by_the_host_s_address(void **state)
 {
 	(void)state;
@@ -351,6 +362,7 @@ int main(void)
 		NAT_TEST(a_backend_has_its_own_ways),
 		NAT_TEST(a_port_that_is_taken_back_ends_its_flows),
 		NAT_TEST(another_container_reaches_it_by_the_host_s_address),
+		NAT_TEST(who_asks_from_a_port_that_is_published_here_keeps_it),
 		NAT_TEST(a_container_reaches_its_own_port_by_the_host_s_address),
 		NAT_TEST(a_published_port_is_no_way_out),
 		NAT_TEST(a_flow_is_its_container_s),
