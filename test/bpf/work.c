@@ -2,29 +2,39 @@
 /* The work that a packet can make is bounded: the worst that an enemy can think of costs some ordinary ones. */
 #include "nat.h"
 
-enum { ROUNDS = 400, WORST = 15 /* times an ordinary packet's work */, MASQUERADED = 6 /* the same; IPv6's choice of a source is most of it */, INSTRUCTIONS = 100000 };
+enum { ROUNDS = 400, WORST = 15 /* times an ordinary packet's work, IPv6's */, MASQUERADED = 6 /* the same; IPv6's choice of a source is most of it */, INSTRUCTIONS = 100000 };
 
 static int by_size(const void *a, const void *b)
 {
-	return *(const uint32_t *)a < *(const uint32_t *)b ? -1 : *(const uint32_t *)a > *(const uint32_t *)b;
+	return *(const double *)a < *(const double *)b ? -1 : *(const double *)a > *(const double *)b;
 }
 
-/* Return: nanoseconds of the program for this packet, the median of many rounds: each begins with the same packet. */
-static uint32_t cost(const char *what, struct hook hook, const struct packet *p)
+/* Return: nanoseconds of the program for this packet, one run. */
+static uint32_t run_once(struct hook hook, const struct packet *p)
 {
 	struct __sk_buff ctx = { .ifindex = hook.ifindex, .ingress_ifindex = hook.ingress_ifindex };
-	uint32_t took[ROUNDS];
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = p->data, .data_size_in = p->len, .ctx_in = &ctx, .ctx_size_in = sizeof(ctx));
+
+	assert_int_equal(bpf_prog_test_run_opts(bpf_program__fd(hook.program), &opts), 0);
+	return opts.duration ?: 1;
+}
+
+/* How many times the ordinary packet's work this one is: the median of many pairs. A machine's speed changes by half from one
+ * moment to the next, where others are at work beside; the two of a pair have the same. */
+static double cost(const char *what, struct hook hook, const struct packet *p, struct hook usual_hook, const struct packet *usual)
+{
+	double times[ROUNDS], ns[ROUNDS];
 
 	for (int i = 0; i < ROUNDS; i++) {
-		LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = p->data, .data_size_in = p->len, .ctx_in = &ctx,
-			    .ctx_size_in = sizeof(ctx));
+		const uint32_t usual_ns = run_once(usual_hook, usual);
 
-		assert_int_equal(bpf_prog_test_run_opts(bpf_program__fd(hook.program), &opts), 0);
-		took[i] = opts.duration;
+		ns[i] = run_once(hook, p);
+		times[i] = ns[i] / usual_ns;
 	}
-	qsort(took, ROUNDS, sizeof(*took), by_size);
-	print_message("%6u ns  %s: %s\n", took[ROUNDS / 2], hook.name, what);
-	return took[ROUNDS / 2];
+	qsort(ns, ROUNDS, sizeof(*ns), by_size);
+	qsort(times, ROUNDS, sizeof(*times), by_size);
+	print_message("%6.0f ns, %4.1f times the ordinary  %s: %s\n", ns[ROUNDS / 2], times[ROUNDS / 2], hook.name, what);
+	return times[ROUNDS / 2];
 }
 
 static struct packet chain(const char *to, uint8_t type, unsigned int headers, unsigned int units, int ttl)
@@ -47,18 +57,15 @@ static void the_worst_packet_costs_some_ordinary_ones(void **state)
 	char nops[40], stamps[40];
 	struct packet plain = PACKET(.from = ALICE4, .to = WIRE4), plain6 = PACKET(.from = ALICE6, .to = WIRE6);
 	struct packet in = ARRIVING(.from = WIRE4, .to = ALICE4), in6 = ARRIVING(.from = WIRE6, .to = ALICE6);
-	uint32_t ordinary, ordinary6, worst = 0;
+	double worst = 0;
 
 	(void)state;
 	memset(nops, 1, sizeof(nops));
 	for (int i = 0; i < 40; i += 2)
 		memcpy(stamps + i, "\x44\2", 2);
-	ordinary = cost("ordinary, IPv4", FROM_CT(ALICE), &plain);
-	ordinary6 = cost("ordinary, IPv6", FROM_CT(ALICE), &plain6);
-	cost("ordinary, IPv4", FROM_WIRE(), &in);
-	cost("ordinary, IPv6", FROM_WIRE(), &in6);
-	if (ordinary6 > ordinary)
-		ordinary = ordinary6;
+	cost("ordinary, IPv4", FROM_CT(ALICE), &plain, FROM_CT(ALICE), &plain6);
+	cost("ordinary, IPv4", FROM_WIRE(), &in, FROM_CT(ALICE), &plain6);
+	cost("ordinary, IPv6", FROM_WIRE(), &in6, FROM_CT(ALICE), &plain6);
 
 	const struct { const char *what; struct packet p; } costly[] = {
 		{ "forty options", PACKET(.from = ALICE4, .to = WIRE4, .extra = nops, .extra_len = 40) },
@@ -75,12 +82,12 @@ static void the_worst_packet_costs_some_ordinary_ones(void **state)
 		{ "eight routing headers, no hops left", chain(WIRE6, IPPROTO_HOPOPTS, 8, 2, 1) },
 	};
 	for (size_t i = 0; i < sizeof(costly) / sizeof(*costly); i++) {
-		uint32_t ns = cost(costly[i].what, FROM_CT(ALICE), &costly[i].p);
+		const double times = cost(costly[i].what, FROM_CT(ALICE), &costly[i].p, FROM_CT(ALICE), &plain6);
 
-		worst = ns > worst ? ns : worst;
+		worst = times > worst ? times : worst;
 	}
-	print_message("the worst is %.1f times the ordinary\n", (double)worst / ordinary);
-	assert_in_range(worst, 1, WORST * ordinary);
+	print_message("the worst is %.1f times the ordinary\n", worst);
+	assert_true(worst < WORST);
 }
 
 /* Both sides of a flow, when all is known of it, and its beginning. */
@@ -94,13 +101,10 @@ static void a_masqueraded_packet_costs_little_more(void **state)
 		const char *stranger = address_of(STRANGER, v6);
 		const struct packet plain = packet_make(leg(protocol, stranger, OUTSIDE, wire[v6], remote(protocol)));
 		const struct packet in = arriving(leg(protocol, wire[v6], remote(protocol), stranger, OUTSIDE));
-		uint32_t ordinary, in_ordinary;
 
 		print_message("IPv%d, protocol %d\n", v6 ? 6 : 4, protocol);
-		ordinary = cost("as it is", FROM_CT(STRANGER), &plain);
-		in_ordinary = cost("as it is", FROM_WIRE(), &in);
-		assert_in_range(cost("masqueraded", FROM_CT(ALICE), &out), 1, MASQUERADED * ordinary);
-		assert_in_range(cost("masqueraded", FROM_WIRE(), &back), 1, MASQUERADED * in_ordinary);
+		assert_true(cost("masqueraded", FROM_CT(ALICE), &out, FROM_CT(STRANGER), &plain) < MASQUERADED);
+		assert_true(cost("masqueraded", FROM_WIRE(), &back, FROM_WIRE(), &in) < MASQUERADED);
 	}
 }
 
