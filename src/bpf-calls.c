@@ -202,6 +202,9 @@ int libbpf_num_possible_cpus(void)
 	n = read(fd, text, sizeof(text) - 1);
 	if (n <= 0)
 		return n < 0 ? -errno : -EINVAL;
+	/* Cut, the last number may be too small, and what is read of a map larger than the room for it. */
+	if (n == sizeof(text) - 1)
+		return -E2BIG;
 	text[n] = '\0';
 	last = text + strcspn(text, "\n");
 	while (last > text && last[-1] >= '0' && last[-1] <= '9')

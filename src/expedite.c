@@ -38,6 +38,7 @@ static struct expedite join(const char *state)
 	sigemptyset(&ending);
 	sigaddset(&ending, SIGHUP);
 	sigaddset(&ending, SIGINT);
+	sigaddset(&ending, SIGQUIT);
 	sigaddset(&ending, SIGTERM);
 	sigprocmask(SIG_BLOCK, &ending, &e.signals);
 	snprintf(path, sizeof(path), "%s/endpoints", state);

@@ -90,7 +90,7 @@ void link_number_netns(struct netlink *host, int netns_fd)
 	int32_t age;	/* of the host, in milliseconds; after 24 days from 0 again */
 
 	clock_gettime(CLOCK_BOOTTIME, &now);
-	age = (int32_t)((now.tv_sec * 1000 + now.tv_nsec / 1000000) & INT32_MAX);
+	age = (int32_t)(((int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000) & INT32_MAX);
 	if (msg && nlmsg_append(msg, (void *)&header, sizeof(header), NLMSG_ALIGNTO) >= 0 &&
 	    nla_put_s32(msg, NETNSA_NSID, INT32_MAX - age) >= 0 && nla_put_u32(msg, NETNSA_FD, (uint32_t)netns_fd) >= 0)
 		(void)netlink_call(host, msg, NULL, NULL, NULL);

@@ -195,12 +195,15 @@ static size_t stride(uint32_t value_size)
 static int copy_entries(int from_fd, const struct bpf_map_info *info, const struct bpf_map *map,
 			const struct migrate_plan *key_plan, const struct migrate_plan *value_plan)
 {
-	const size_t copies = is_per_cpu(info->type) ? (size_t)libbpf_num_possible_cpus() : 1;
+	const int cpus = is_per_cpu(info->type) ? libbpf_num_possible_cpus() : 1;
+	const size_t copies = cpus < 0 ? 0 : (size_t)cpus;
 	const size_t from_stride = stride(info->value_size), to_stride = stride(bpf_map__value_size(map));
 	_cleanup_free_ uint8_t *key = malloc(info->key_size), *value = malloc(copies * from_stride);
 	_cleanup_free_ uint8_t *new_key = malloc(bpf_map__key_size(map)), *new_value = malloc(copies * to_stride);
 	bool first = true;
 
+	if (cpus < 0)
+		return cpus;
 	if (!key || !value || !new_key || !new_value)
 		return -ENOMEM;
 	while (bpf_map_get_next_key(from_fd, first ? NULL : key, key) == 0) {
