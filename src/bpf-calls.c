@@ -193,10 +193,13 @@ int bpf_prog_query_opts(int target, enum bpf_attach_type type, struct bpf_prog_q
 /* The file has ranges, "0-3,8-11"; CPUs are counted up to the last one that may ever be there. */
 int libbpf_num_possible_cpus(void)
 {
-	_cleanup_close_ int fd = open("/sys/devices/system/cpu/possible", O_RDONLY | O_CLOEXEC);
+	static int known;	/* it does not change until the next boot, and a list asks for it at each endpoint */
+	_cleanup_close_ int fd = known > 0 ? -EBADF : open("/sys/devices/system/cpu/possible", O_RDONLY | O_CLOEXEC);
 	char text[128], *last;
 	ssize_t n;
 
+	if (known > 0)
+		return known;
 	if (fd < 0)
 		return -errno;
 	n = read(fd, text, sizeof(text) - 1);
@@ -209,5 +212,6 @@ int libbpf_num_possible_cpus(void)
 	last = text + strcspn(text, "\n");
 	while (last > text && last[-1] >= '0' && last[-1] <= '9')
 		last--;
-	return atoi(last) + 1;
+	known = atoi(last) + 1;
+	return known;
 }

@@ -26,15 +26,17 @@ static const char *egress_path(const char *state, uint32_t ifindex, char *buffer
 }
 
 /* Whether a program of ours has a number. Return: 1, 0, or an errno */
-static int has_id(const char *state, enum datapath_object program, uint32_t id)
+static int has_id(const char *state, enum datapath_object program, uint32_t id, struct shunt_error *error)
 {
-	_cleanup_close_ int fd = datapath_program(state, program, NULL);
+	_cleanup_close_ int fd = datapath_program(state, program, error);
 	struct bpf_prog_info info = {};
 	uint32_t size = sizeof(info);
 
 	if (fd < 0)
 		return fd;
-	return bpf_prog_get_info_by_fd(fd, &info, &size) < 0 ? -errno : info.id == id;
+	if (bpf_prog_get_info_by_fd(fd, &info, &size) < 0)
+		return shunt_fail(error, -errno, "%s: a program's number cannot be read: %m", state);
+	return info.id == id;
 }
 
 /* From here on flows leave by it with the host's address. */
@@ -95,12 +97,12 @@ int datapath_attach_uplink(const struct datapath *datapath, const char *state, c
 {
 	const enum datapath_object program = uplink->ethernet ? PROGRAM_FROM_WIRE : PROGRAM_FROM_WIRE_L3;
 	char path[PATH_MAX];
-	int r = datapath_uplink_alive(state, uplink->ifindex);
+	int r = datapath_uplink_alive(state, uplink->ifindex, error);
 
 	if (r > 0)
 		return note_uplink(datapath, uplink, error);
 	if (r < 0 && r != -ENOENT)
-		return shunt_fail(error, r, "%s: %s", uplink_path(state, uplink->ifindex, path), strerror(-r));
+		return r;
 	/* Of a device that is gone, or of a datapath that is: its maps are not ours. */
 	if (r == 0)
 		r = datapath_detach_uplink(state, uplink->ifindex, error);
@@ -132,7 +134,7 @@ int datapath_attach_egress(const char *state, const struct link_state *uplink, s
 	return r < 0 ? shunt_fail(error, r, "uplink %s: cannot attach shunt_to_wire: %s", uplink->name, strerror(-r)) : 0;
 }
 
-int datapath_uplink_alive(const char *state, uint32_t ifindex)
+int datapath_uplink_alive(const char *state, uint32_t ifindex, struct shunt_error *error)
 {
 	char path[PATH_MAX];
 	_cleanup_close_ int link = bpf_obj_get(uplink_path(state, ifindex, path));
@@ -140,16 +142,14 @@ int datapath_uplink_alive(const char *state, uint32_t ifindex)
 	uint32_t size = sizeof(info);
 	int r;
 
-	if (link < 0)
-		return -errno;
-	if (bpf_link_get_info_by_fd(link, &info, &size) < 0)
-		return -errno;
+	if (link < 0 || bpf_link_get_info_by_fd(link, &info, &size) < 0)
+		return shunt_fail(error, -errno, "%s: %m", path);
 	/* The index is 0 once the device is gone. */
 	if (info.tcx.ifindex != ifindex)
 		return 0;
 	/* Where that cannot be told it is left alone: to attach it anew would cost packets. */
-	r = has_id(state, PROGRAM_FROM_WIRE, info.prog_id);
-	return r != 0 ? r : has_id(state, PROGRAM_FROM_WIRE_L3, info.prog_id);
+	r = has_id(state, PROGRAM_FROM_WIRE, info.prog_id, error);
+	return r != 0 ? r : has_id(state, PROGRAM_FROM_WIRE_L3, info.prog_id, error);
 }
 
 int datapath_detach_uplink(const char *state, uint32_t ifindex, struct shunt_error *error)

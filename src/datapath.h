@@ -127,8 +127,8 @@ int datapath_attach_uplink(const struct datapath *datapath, const char *state, c
 /* Attaches shunt_to_wire as well, for networks that the host's stack routes, if it is not there. Return: 0, or an errno */
 int datapath_attach_egress(const char *state, const struct link_state *uplink, struct shunt_error *error);
 
-/* Whether the pinned link of an uplink still attaches a program of ours to that device: 1, 0, or an errno. */
-int datapath_uplink_alive(const char *state, uint32_t ifindex);
+/* Whether the pinned link of an uplink still attaches a program of ours to that device: 1, 0, -ENOENT for no link, or an errno. */
+int datapath_uplink_alive(const char *state, uint32_t ifindex, struct shunt_error *error);
 /* Which sizes of an uplink were raised, a bit for each of enum link_size. */
 uint32_t datapath_uplink_raised(const struct datapath *datapath, uint32_t ifindex);
 int datapath_note_raised(const struct datapath *datapath, uint32_t ifindex, uint32_t raised);

@@ -3,6 +3,7 @@
  * doctor-kernel.c - what this kernel can do. Features are probed for; its version is only advice, as distributions
  * carry features back and leave them out.
  */
+#include <bpf/libbpf.h>
 #include <linux/magic.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
@@ -10,6 +11,7 @@
 
 #include "datapath.h"
 #include "doctor.h"
+#include "libbpf.h"
 #include "link.h"
 #include "rights.h"
 #include "sever.h"
@@ -90,6 +92,26 @@ static void check_btf(struct doctor *doctor)
 			   "no /sys/kernel/btf/vmlinux, without which the programs cannot be loaded");
 }
 
+/* Only who loads or upgrades opens it: an attach to what is loaded goes without. */
+static void check_libbpf(struct doctor *doctor)
+{
+	struct shunt_error error;
+	unsigned major, minor;
+
+	if (libbpf_open(&error) < 0) {
+		doctor_add(doctor, "libbpf", SEVERITY_FAIL, "install libbpf (Debian: libbpf1)", "%.*s: the programs cannot be loaded",
+			   (int)strcspn(error.text, ";"), error.text);
+		return;
+	}
+	major = libbpf_major_version();
+	minor = libbpf_minor_version();
+	if (major < 1 || (major == 1 && minor < 5))
+		doctor_add(doctor, "libbpf", SEVERITY_WARN, "libbpf 1.5 or later is what shunt is tested with", "libbpf %u.%u", major,
+			   minor);
+	else
+		doctor_add(doctor, "libbpf", SEVERITY_OK, "", "libbpf %u.%u", major, minor);
+}
+
 static void check_jit(struct doctor *doctor)
 {
 	_cleanup_fclose_ FILE *f = fopen("/proc/sys/net/core/bpf_jit_enable", "re");
@@ -168,6 +190,7 @@ void doctor_kernel(struct doctor *doctor)
 		check_sever(doctor);
 	}
 	check_btf(doctor);
+	check_libbpf(doctor);
 	check_jit(doctor);
 	check_bpffs(doctor);
 	check_state(doctor);

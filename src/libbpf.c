@@ -56,6 +56,8 @@ static void *find(const char *name)
 			function arguments; \
 	}
 
+FORWARD(__u32, libbpf_major_version, (void), (), 0)
+FORWARD(__u32, libbpf_minor_version, (void), (), 0)
 FORWARD(libbpf_print_fn_t, libbpf_set_print, (libbpf_print_fn_t print), (print), NULL)
 
 FORWARD(int, bpf_object__open_skeleton, (struct bpf_object_skeleton *s, const struct bpf_object_open_opts *opts), (s, opts), -ELIBACC)

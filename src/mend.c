@@ -29,6 +29,7 @@
 
 #include "address.h"
 #include "endpoint.h"
+#include "expedite.h"
 #include "ipam.h"
 #include "names.h"
 #include "pin.h"
@@ -103,6 +104,13 @@ int mend_is_needed(struct shunt_instance *instance, const struct registry_entry 
 	return r;
 }
 
+static int reattach(const struct shunt_instance *instance, const struct shunt_endpoint *endpoint, struct shunt_error *error)
+{
+	_expedited_(instance->state);
+
+	return datapath_reattach(instance->state, endpoint, error);
+}
+
 static int put_routes_back(struct shunt_instance *instance, const struct shunt_endpoint *endpoint, struct shunt_error *error)
 {
 	for (size_t i = 0; i < ELEMENTSOF(families); i++) {
@@ -156,7 +164,7 @@ static int mend(struct shunt_instance *instance, const struct registry_entry *se
 		r = endpoint_teardown(instance, &entry.key, &entry.endpoint, false, error);
 		return r < 0 ? r : 2;
 	}
-	r = datapath_reattach(instance->state, &entry.endpoint, error);
+	r = reattach(instance, &entry.endpoint, error);
 	if (r >= 0)
 		r = put_routes_back(instance, &entry.endpoint, error);
 	return r < 0 ? r : 1;

@@ -241,7 +241,7 @@ int uplinks_refresh(struct shunt_instance *instance, const struct shunt_network 
 	for (size_t i = 0; i < have.n && r >= 0; i++) {
 		if (has(&want, have.ifindex[i]))
 			continue;
-		if (!complete && datapath_uplink_alive(instance->state, have.ifindex[i]) != 0)
+		if (!complete && datapath_uplink_alive(instance->state, have.ifindex[i], NULL) != 0)
 			continue;
 		r = leave(instance, have.ifindex[i], error);
 		changed++;

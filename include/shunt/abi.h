@@ -3,7 +3,8 @@
  * abi.h - what the BPF programs and the engine share: map keys and values, and the pins that hold them.
  *
  * Everything shunt knows lives in these maps; nothing is kept in files. All types have a fixed width and no
- * padding, and both sides assert their sizes. A change of any layout raises SHUNT_ABI.
+ * padding, and both sides assert their sizes. A change of any layout raises SHUNT_ABI, as does a pin that
+ * an older version would not remove.
  *
  * Byte order: addresses are in network order, as in a packet; all other integers are the host's.
  *
@@ -27,7 +28,7 @@
 
 #include "abi-ports.h"
 
-#define SHUNT_ABI 8
+#define SHUNT_ABI 9
 
 #define SHUNT_ID_MAX 128	/* bytes of an ID; no NUL in the key of an ID that long */
 #define SHUNT_IFNAME_MAX 16	/* IFNAMSIZ */

@@ -29,6 +29,7 @@ echo "# what only the first of a host needs"
 library=$(ldconfig -p | sed -n 's/.*libbpf\.so\.1 .*=> //p')
 mount --bind /dev/null "$library"
 refuse 'install libbpf' attach
+check_equal "doctor says so too" fail "$(shunt doctor --json | jq -r '.[] | select(.check == "libbpf") | .status')"
 umount "$library"
 
 echo "# the state on standard input"
@@ -167,6 +168,14 @@ mkdir -m 0755 /sys/fs/bpf/open
 refuse '/sys/fs/bpf/open.*0755' shunt --state /sys/fs/bpf/open attach box --netns /run/netns/box
 ln -s /sys/fs/bpf/open /sys/fs/bpf/link
 refuse '/sys/fs/bpf/link' shunt --state /sys/fs/bpf/link attach box --netns /run/netns/box
+
+attach >/dev/null
+for pin in shunt_from_wire shunt_from_ct; do
+        mv /sys/fs/bpf/shunt/datapath/$pin /sys/fs/bpf/taken
+        refuse "datapath/$pin: somebody removed it" shunt attach other --netns /run/netns/other --driver "$driver"
+        mv /sys/fs/bpf/taken /sys/fs/bpf/shunt/datapath/$pin
+done
+shunt detach box
 
 if ! ip link add name probe0 type netkit 2>/dev/null; then
         refuse 'netkit.*--driver veth' shunt attach box --netns /run/netns/box --driver netkit
