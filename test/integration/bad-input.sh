@@ -169,7 +169,7 @@ refuse '/sys/fs/bpf/open.*0755' shunt --state /sys/fs/bpf/open attach box --netn
 ln -s /sys/fs/bpf/open /sys/fs/bpf/link
 refuse '/sys/fs/bpf/link' shunt --state /sys/fs/bpf/link attach box --netns /run/netns/box
 
-attach >/dev/null
+shunt attach box --netns /run/netns/box --driver "$driver" >/dev/null
 for pin in shunt_from_wire shunt_from_ct; do
         mv /sys/fs/bpf/shunt/datapath/$pin /sys/fs/bpf/taken
         refuse "datapath/$pin: somebody removed it" shunt attach other --netns /run/netns/other --driver "$driver"
