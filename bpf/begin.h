@@ -177,6 +177,7 @@ static __noinline struct shortcut *begin_in(struct __sk_buff *skb, const struct 
  */
 static __noinline struct shortcut *begin_connection(struct __sk_buff *skb, bool ipv4, bool out)
 {
+	const struct sk_buff *inside = bpf_cast_to_kern_ctx(skb);
 	struct ethhdr *eth = (struct ethhdr *)(long)skb->data;
 	struct iphdr *ip = (struct iphdr *)(eth + 1);
 	struct ipv6hdr *ip6 = (struct ipv6hdr *)(eth + 1);
@@ -197,8 +198,8 @@ static __noinline struct shortcut *begin_connection(struct __sk_buff *skb, bool 
 	/* What will not go begins nothing. */
 	if ((ipv4 ? ip->ttl : ip6->hop_limit) <= 1 || skb->len > like->size || !length_sane(skb, ip, ipv4, sizeof(struct tcphdr)))
 		return NULL;
-	if (out && checksum_kind(skb) == CHECKSUM_PARTIAL &&
-	    !checksum_own(skb, L3 + (ipv4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr)), CHECK_TCP))
+	if (out && checksum_kind(inside) == CHECKSUM_PARTIAL &&
+	    !checksum_own(inside, L3 + (ipv4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr)), CHECK_TCP))
 		return NULL;
 	if (out)
 		return begin_out(skb, like, ports, ipv4);

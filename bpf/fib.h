@@ -213,11 +213,19 @@ static __always_inline int send_by(const struct bpf_fib_lookup *fib)
 	return bpf_redirect_neigh(fib->ifindex, &hop, sizeof(hop), 0);
 }
 
-/* One hop less; the checksum follows as in the kernel's ip_decrease_ttl() (RFC 1624). */
+/*
+ * One hop less; the checksum follows as in the kernel's ip_decrease_ttl() (RFC 1624). On a little-endian machine both are one
+ * addition to one word, unless the checksum's carry goes around.
+ */
 static __always_inline void decrease_ttl4(struct iphdr *ip)
 {
-	__u32 check = ip->check + bpf_htons(0x0100);
+	__u32 *ttl_protocol_check = (__u32 *)&ip->ttl, check;
 
+	if (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ && likely(*ttl_protocol_check < 0xfffe0000)) {
+		*ttl_protocol_check += 0x10000 - 1;
+		return;
+	}
+	check = ip->check + bpf_htons(0x0100);
 	ip->check = check + (check >= 0xffff);
 	ip->ttl--;
 }

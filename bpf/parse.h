@@ -44,6 +44,7 @@ struct sk_buff {
 	struct net_device *dev;
 	__u16 csum_start;	/* from the buffer's head, as is mac_header */
 	__u16 csum_offset;	/* from csum_start */
+	__u32 csum;		/* both of them at once */
 	__u16 mac_header;
 	__u32 vlan_all;
 	__u8 ip_summed : 2;
@@ -64,9 +65,8 @@ static __always_inline bool checksum_partial(struct __sk_buff *skb)
 }
 
 /* Return: what is known of a packet's checksum, as the kernel has it: CHECKSUM_PARTIAL, CHECKSUM_COMPLETE, or something else. */
-static __always_inline __u32 checksum_kind(struct __sk_buff *skb)
+static __always_inline __u32 checksum_kind(const struct sk_buff *inside)
 {
-	const struct sk_buff *inside = bpf_cast_to_kern_ctx(skb);
 	const __u8 *byte = (const __u8 *)inside + __builtin_preserve_field_info(inside->ip_summed, BPF_FIELD_BYTE_OFFSET);
 
 	/* As BPF_CORE_READ_BITFIELD(), but that it is one byte, as it has always been. */
@@ -75,11 +75,11 @@ static __always_inline __u32 checksum_kind(struct __sk_buff *skb)
 }
 
 /* Return: whether what is to be completed is the transport header's own checksum, and nothing that a forger would like to write. */
-static __always_inline bool checksum_own(struct __sk_buff *skb, const __u32 headers, __u32 field)
+static __always_inline bool checksum_own(const struct sk_buff *inside, const __u32 headers, __u32 field)
 {
-	const struct sk_buff *inside = bpf_cast_to_kern_ctx(skb);
+	const __u32 start = inside->mac_header + headers;
 
-	return inside->csum_start == inside->mac_header + headers && inside->csum_offset == field;
+	return inside->csum == (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? start | field << 16 : start << 16 | field);
 }
 
 /* Of the checksum's field in the transport header. */

@@ -50,12 +50,20 @@ struct shortcut {
 	__u64 address[4];	/* as in the network header: source and destination; IPv4's both in the first */
 	__u64 until;		/* jiffies */
 	__u64 head, head_mask;	/* the first 8 bytes of the network header, as far as they matter; IPv4's are never IPv6's */
-	__u32 ifindex;		/* the device that it came in by; 0: this is none */
+	union {
+		struct {
+			__u32 ifindex;	/* the device that it came in by; 0: this is none */
+			__u8 protocol;	/* IPPROTO_TCP or IPPROTO_UDP */
+			__u8 place;	/* enum place */
+			__u16 zero;
+		};
+		__u64 origin;	/* all of them, to be compared at once */
+	};
 	__u32 ports;		/* source and destination, as in the transport header; PLACE_ADDRESSES: no matter */
-	__u8 place;		/* enum place */
-	__u8 protocol;		/* IPPROTO_TCP or IPPROTO_UDP */
 	__u8 way;		/* enum shortcut_way */
 	bool translated;	/* to_address and to_ports are not the same as before */
+	bool flow;		/* S4 */
+	bool any;		/* PLACE_BEGIN, in: published on all addresses */
 	__u32 size;		/* bytes that may go that way at most, Ethernet header included */
 	__u32 to_ifindex;
 	__u32 endpoint;		/* host end of the container that sends or receives it */
@@ -65,8 +73,6 @@ struct shortcut {
 	__u16 addresses_delta;	/* by how much checksums grow that have the addresses in them */
 	__u16 ports_delta;
 	__u16 transport_delta;	/* the sum of both */
-	bool flow;		/* S4 */
-	bool any;		/* PLACE_BEGIN, in: published on all addresses */
 	union {
 		__u8 ethernet[2 * ETH_ALEN] __attribute__((aligned(8)));	/* WAY_OUT, WAY_IN: destination and source */
 		struct bpf_redir_neigh hop;	/* WAY_NEIGHBOUR */
@@ -137,8 +143,10 @@ static __always_inline bool fits(const struct shortcut *s, const enum place plac
 	const word *address = ipv4 ? (const word *)&ip->saddr : (const word *)&ip6->saddr;
 	const __u32 *ports = ipv4 ? (const __u32 *)(ip + 1) : (const __u32 *)(ip6 + 1);
 
-	return s && s->place == place && same_addresses(s, address, ipv4) && (*(const word *)network & s->head_mask) == s->head &&
-	       (!ipv4 || s->protocol == ip->protocol) && s->ifindex == ifindex && (place != PLACE_PORTS || s->ports == *ports);
+	const struct shortcut packet = { .ifindex = ifindex, .protocol = ipv4 ? ip->protocol : ip6->nexthdr, .place = place };
+
+	return s && same_addresses(s, address, ipv4) && (*(const word *)network & s->head_mask) == s->head &&
+	       s->origin == packet.origin && (place != PLACE_PORTS || s->ports == *ports);
 }
 
 /*

@@ -9,14 +9,6 @@
 #include "begin.h"
 #include "translate.h"
 
-/* Return: whether a VLAN's tag is beside the packet. */
-static __always_inline bool tagged(struct __sk_buff *skb)
-{
-	const struct sk_buff *inside = bpf_cast_to_kern_ctx(skb);
-
-	return inside->vlan_all;
-}
-
 static __always_inline __u8 hops(const void *network, const bool ipv4)
 {
 	return ipv4 ? ((const struct iphdr *)network)->ttl : ((const struct ipv6hdr *)network)->hop_limit;
@@ -83,12 +75,20 @@ static __always_inline bool cut_to_size(struct __sk_buff *skb, const struct shor
 	return skb->gso_size && headers + transport + skb->gso_size <= s->size;
 }
 
+/* A redirect helper's answer, with what the compiler cannot know: that it is a verdict. */
+static __always_inline int sent(long verdict)
+{
+	__builtin_assume(verdict != UNDECIDED);
+	return verdict;
+}
+
 /*
  * Sends a packet by a shortcut, which may be too old. Constants: @ipv4, @out, and @tcp, whose header is in place.
  *
  * Return: the verdict, or UNDECIDED; the packet is then as it was.
  */
-static __always_inline int go(struct __sk_buff *skb, struct shortcut *s, __u8 *eth, const bool ipv4, const bool out, const bool tcp)
+static __always_inline int go(struct __sk_buff *skb, const struct sk_buff *inside, struct shortcut *s, __u8 *eth,
+			      const bool ipv4, const bool out, const bool tcp)
 {
 	const __u32 headers = L3 + (ipv4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr)), check = tcp ? CHECK_TCP : CHECK_UDP;
 	const __u32 transport = tcp ? sizeof(struct tcphdr) : sizeof(struct udphdr);
@@ -101,8 +101,8 @@ static __always_inline int go(struct __sk_buff *skb, struct shortcut *s, __u8 *e
 	    unlikely(!cut_to_size(skb, s, tcp ? eth[headers + 12] >> 4 << 2 : sizeof(struct udphdr), ipv4)))
 		return UNDECIDED;
 	if (out || !ipv4 || s->translated)
-		kind = checksum_kind(skb);
-	if (out && kind == CHECKSUM_PARTIAL && unlikely(!checksum_own(skb, headers, check)))
+		kind = checksum_kind(inside);
+	if (out && kind == CHECKSUM_PARTIAL && unlikely(!checksum_own(inside, headers, check)))
 		return UNDECIDED;
 
 	if (s->translated)
@@ -111,14 +111,14 @@ static __always_inline int go(struct __sk_buff *skb, struct shortcut *s, __u8 *e
 		if (s->way == WAY_ACROSS)
 			return pass_across(skb, s->to_ifindex);
 		if (s->way == WAY_HOST_END)
-			return bpf_redirect(s->to_ifindex, 0);
+			return sent(bpf_redirect(s->to_ifindex, 0));
 		one_hop_less(skb, eth + L3, ipv4, kind);
-		return bpf_redirect_neigh(s->to_ifindex, &s->hop, sizeof(s->hop), 0);
+		return sent(bpf_redirect_neigh(s->to_ifindex, &s->hop, sizeof(s->hop), 0));
 	}
 	one_hop_less(skb, eth + L3, ipv4, kind);
 	*(word *)eth = *(const word *)s->ethernet;
 	*(__u32 *)(eth + sizeof(word)) = *(const __u32 *)(s->ethernet + sizeof(word));
-	return out ? bpf_redirect(s->to_ifindex, 0) : bpf_redirect_peer(s->to_ifindex, 0);
+	return sent(out ? bpf_redirect(s->to_ifindex, 0) : bpf_redirect_peer(s->to_ifindex, 0));
 }
 
 /**
@@ -131,10 +131,12 @@ static __always_inline int go(struct __sk_buff *skb, struct shortcut *s, __u8 *e
 static __always_inline int take_shortcut(struct __sk_buff *skb, const bool ipv4, const bool out)
 {
 	const __u32 headers = L3 + (ipv4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr));
+	const struct sk_buff *inside = bpf_cast_to_kern_ctx(skb);
 	__u8 *eth = (__u8 *)(long)skb->data;
 	struct shortcut *s;
 
-	if (unlikely((void *)(eth + headers + sizeof(struct udphdr)) > packet_end(skb) || tagged(skb) ||
+	/* A VLAN's tag is beside the packet. */
+	if (unlikely((void *)(eth + headers + sizeof(struct udphdr)) > packet_end(skb) || inside->vlan_all ||
 		     (!out && skb->pkt_type != 0 /* PACKET_HOST */)))
 		return UNDECIDED;
 	/* A packet socket can say one thing to the kernel, and another in the frame. */
@@ -146,15 +148,15 @@ static __always_inline int take_shortcut(struct __sk_buff *skb, const bool ipv4,
 		eth = (__u8 *)(long)skb->data;
 		if (!s || (void *)(eth + headers + sizeof(struct tcphdr)) > packet_end(skb))
 			return UNDECIDED;
-		return go(skb, s, eth, ipv4, out, true);
+		return go(skb, inside, s, eth, ipv4, out, true);
 	}
 	if (unlikely(s->protocol != IPPROTO_TCP))
-		return go(skb, s, eth, ipv4, out, false);
+		return go(skb, inside, s, eth, ipv4, out, false);
 	if (unlikely((void *)(eth + headers + sizeof(struct tcphdr)) > packet_end(skb)))
 		return UNDECIDED;
 	if (unlikely(eth[headers + 13] & (TCP_SYN | TCP_FIN | TCP_RST)) && s->flow && tell_flow(s, eth[headers + 13], ipv4, out))
 		return UNDECIDED;
-	return go(skb, s, eth, ipv4, out, true);
+	return go(skb, inside, s, eth, ipv4, out, true);
 }
 
 #endif
